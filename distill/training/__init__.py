@@ -1,0 +1,6 @@
+"""How a network is trained: the LightningModule, its batches and callbacks, and the one place that builds a Trainer."""
+
+from distill.training.batches import TrainingSet
+from distill.training.fit import Schedule, TrainingSummary, fit
+
+__all__ = ["Schedule", "TrainingSet", "TrainingSummary", "fit"]
