@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
+from distill.config.errors import name_closest_keys
 from distill.contracts import BuildContext, Objective, Task, TaskKind, TextClassifier, Tokenizer
 
 if TYPE_CHECKING:
@@ -17,11 +18,17 @@ if TYPE_CHECKING:
 
 
 class Config(BaseModel):
-    """A frozen section of an experiment file; unknown keys are errors, types are not coerced."""
+    """A frozen section of an experiment file; an unknown key is an error that names the closest known one."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _name_closest_keys(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            raise name_closest_keys(error, cls.model_fields) from None
 
 
 class TrainingConfig(Config):

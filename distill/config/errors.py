@@ -1,0 +1,94 @@
+"""Turns what pydantic found into one line a mistake: file:line, key path, what was found, what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from distill.errors import did_you_mean
+
+Location = tuple[int | str, ...]
+
+READY = "ready"
+"""The type of an error whose message is final: it says itself what was found."""
+
+
+def ready(message: str) -> PydanticCustomError:
+    """Return an error for a validator to raise, whose message is printed as it is."""
+    return PydanticCustomError(READY, "{message}", {"message": message})
+
+
+def name_closest_keys(error: ValidationError, known: Iterable[str]) -> ValidationError:
+    """Reword the unknown keys of one model, which alone knows what its keys are called."""
+    names = list(known)
+    return ValidationError.from_exception_data(error.title, [_reworded(found, names) for found in error.errors()])
+
+
+def _reworded(found: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
+    location, kind = found["loc"], found["type"]
+    if kind == "extra_forbidden" and len(location) == 1:
+        hint = did_you_mean(location[0], known) or f" (known: {', '.join(known)})"
+        return InitErrorDetails(type=ready(f"unknown key{hint}"), loc=location, input=found["input"])
+    if kind == READY:
+        return InitErrorDetails(type=ready(found["msg"]), loc=location, input=found["input"])
+    if kind in {"value_error", "assertion_error"}:
+        message = found["msg"].partition(", ")[2] or found["msg"]
+        return InitErrorDetails(type=ready(message), loc=location, input=found["input"])
+    return InitErrorDetails(type=kind, loc=location, input=found["input"], ctx=found.get("ctx", {}))
+
+
+def explain(found: ErrorDetails) -> str:
+    """Return the message for one mistake, without its place."""
+    kind, context = found["type"], found.get("ctx", {})
+    if kind == READY:
+        return found["msg"]
+    if kind == "missing":
+        return "required key is missing"
+    if kind in {"too_short", "string_too_short"}:
+        return "must not be empty"
+    if kind == "literal_error":
+        return f"must be {context['expected']}, got {_shown(found['input'])}{_closest(found)}"
+    wanted = _WANTED.get(kind)
+    if wanted is None:
+        message = found["msg"][:1].lower() + found["msg"][1:]
+        return f"{message.replace('input should be', 'must be')}, got {_shown(found['input'])}"
+    return f"must be {wanted.format_map(context)}, got {_shown(found['input'])}"
+
+
+_WANTED: Mapping[str, str] = {
+    "greater_than": "greater than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "dict_type": "a map of keys to values",
+    "model_type": "a map of keys to values",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_pattern_mismatch": "letters, digits, '-' and '_', beginning with a letter or digit",
+}
+
+
+def _closest(found: ErrorDetails) -> str:
+    known = [part.strip(" '") for part in str(found.get("ctx", {})["expected"]).replace(" or ", ",").split(",")]
+    return did_you_mean(found["input"], known)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def dotted(location: Location) -> str:
+    """Return `students.bilstm.hidden_size` for a location; pydantic's own steps into keys are left out."""
+    return ".".join(str(part) for part in location if part != "[key]")

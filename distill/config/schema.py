@@ -1,0 +1,113 @@
+"""The experiment file as frozen models. Which kinds there are is the registries' to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+
+from distill.config.base import Config, ObjectiveConfig, StudentConfig, TeacherConfig, TrainingConfig
+from distill.config.data import DataConfig
+from distill.config.errors import ready
+from distill.config.speed import SpeedConfig
+from distill.errors import ConfigError
+from distill.registry import Registry
+
+STUDENTS = Registry("student", StudentConfig)
+TEACHERS = Registry("teacher", TeacherConfig)
+OBJECTIVES = Registry("objective", ObjectiveConfig)
+
+C = TypeVar("C", bound=Config)
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+def _by_kind(registry: Registry[C]) -> Callable[[Any, ValidationInfo], Any]:
+    """Return a validator that parses a map with the config class of its `kind`."""
+
+    def parse(value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if "kind" not in value:
+            raise ready(f"required key 'kind' is missing (known: {', '.join(registry.kinds)})")
+        folder = (info.context or {}).get("folder")
+        try:
+            found = registry.resolve(str(value["kind"]), beside=folder if isinstance(folder, Path) else None)
+        except ConfigError as error:
+            raise ready(str(error)) from error
+        return found.model_validate(value, context=info.context)
+
+    return parse
+
+
+StudentSlot = Annotated[SerializeAsAny[StudentConfig], BeforeValidator(_by_kind(STUDENTS))]
+TeacherSlot = Annotated[SerializeAsAny[TeacherConfig], BeforeValidator(_by_kind(TEACHERS))]
+ObjectiveSlot = Annotated[SerializeAsAny[ObjectiveConfig], BeforeValidator(_by_kind(OBJECTIVES))]
+
+
+class WandbConfig(Config):
+    """Where the dashboard is. Everything works without one."""
+
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
+    """`auto` is online when a key is there, else offline: everything is kept to be synchronised later."""
+    project: str = "distill"
+    entity: str | None = None
+    tags: list[str] = []
+
+
+class RuntimeConfig(Config):
+    """Where and how to compute. The only section that is no part of a fingerprint by itself."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    threads: int | None = Field(None, ge=1)
+    """Processor threads for training; null takes what the process may use. It changes rounding, so it is in
+    every fingerprint, as resolved."""
+    store: str = ".distill"
+    """The folder that keeps every result, relative to where the command runs."""
+    checkpoint_seconds: float = Field(30.0, gt=0)
+    """Seconds between two checkpoints of a training that runs."""
+    wandb: WandbConfig = WandbConfig()
+
+
+class Experiment(Config):
+    """One experiment: a teacher, students x objectives x seeds, and what they are compared on."""
+
+    name: Name
+    """Groups the runs, in the store and in the dashboard."""
+    data: DataConfig
+    teacher: TeacherSlot
+    baseline: TeacherSlot | None = Field(default={"kind": "linear"}, validate_default=True)  # type: ignore[assignment]
+    """The standing baseline of every frontier; null leaves it out."""
+    students: dict[Name, StudentSlot] = Field(min_length=1)
+    objectives: dict[Name, ObjectiveSlot] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1)
+    """One run for each seed, student and objective."""
+    training: TrainingConfig = TrainingConfig()
+    """Defaults; `teacher.training` and `students.NAME.training` override single keys."""
+    speed: SpeedConfig = SpeedConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int]) -> list[int]:
+        for seed in seeds:
+            if seed < 0:
+                raise ready(f"must be 0 or more, got {seed}")
+            if seeds.count(seed) > 1:
+                raise ready(f"seed {seed} stands twice; each seed is one run")
+        return seeds
+
+    @model_validator(mode="after")
+    def _objectives_serve_the_task(self) -> Experiment:
+        kind = self.data.task_kind
+        for name, objective in self.objectives.items():
+            if kind not in objective.tasks:
+                served = ", ".join(sorted(objective.tasks))
+                raise ready(f"objectives.{name}: '{objective.kind}' serves {served}, but the data is {kind}")
+        return self
+
+    def training_of(self, model: StudentConfig | TeacherConfig) -> TrainingConfig:
+        """Return the training settings that hold for a model."""
+        return self.training.overridden_by(model.training)
