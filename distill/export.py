@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from distill.contracts import Batch, TextClassifier
 from distill.errors import ModelError
 from distill.inference import OnnxModel, predict_logits
 from distill.tokenizer import collate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from torch.onnx import ONNXProgram
+
+    from distill.contracts import Batch, TextClassifier
 
 OPSET = 18
 """The opset that PyTorch's exporter speaks natively; another one would need a conversion afterwards."""
 TOLERANCE = 1e-4
-"""The largest difference between graph and network, as a share of the largest logit (or of 1, if that is larger)."""
+"""The largest difference between graph and network, as a share of the largest logit, or of 1."""
 
 AXES = ("batch", "length", "pieces")
 """The dynamic dimensions of every input, in order; `pieces` are the character n-grams of a token."""
@@ -34,7 +36,7 @@ PROBES = (
     "I have not seen a film as honest as this one in years, and I do not expect to see another.",
     "Pneumonoultramicroscopicsilicovolcanoconiosis is no fun at all.",
 )
-"""Texts of different lengths, with a word that no vocabulary holds, so that every dimension is larger than 1."""
+"""Texts of different lengths, with a word that no vocabulary holds: every dimension is larger than 1."""
 
 KNOWN_WARNINGS = (
     r"_check_is_size will be removed in a future PyTorch release",
@@ -46,9 +48,9 @@ KNOWN_WARNINGS = (
 
 
 def export_onnx(classifier: TextClassifier, path: Path, texts: Sequence[str] | None = None) -> None:
-    """Write the network as an ONNX graph: the tokenizer's inputs by name, one output `logits` [batch, labels].
+    """Write the network as an ONNX graph: the tokenizer's inputs, and one output `logits` [batch, labels].
 
-    Batch, length and pieces are dynamic. The graph holds its weights, and no path or stack trace of this machine.
+    Batch, length and pieces are dynamic. The graph holds its weights, and nothing of this machine's paths.
 
     Args:
         classifier: tokenizer and network; the network's training mode is left as it was.
@@ -90,9 +92,10 @@ def _trace(classifier: TextClassifier) -> ONNXProgram:
             )
     except Exception as error:  # the exporter passes on whatever the network raises
         reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise ModelError(f"{type(classifier.network).__name__} cannot be exported to ONNX: {reason}") from error
-    assert program is not None
-    return program
+        raise ModelError(
+            f"{type(classifier.network).__name__} cannot be exported to ONNX: {reason}"
+        ) from error
+    return cast("ONNXProgram", program)
 
 
 def _write(program: ONNXProgram, path: Path, *, external_data: bool) -> None:
@@ -115,8 +118,8 @@ def _check(classifier: TextClassifier, path: Path, texts: Sequence[str]) -> None
         difference = float(np.abs(expected - found).max()) / scale
         if not difference <= TOLERANCE:  # so that NaN fails too
             raise ModelError(
-                f"{path}: the ONNX graph and the network differ by {difference:.1e} of the largest logit "
-                f"(at most {TOLERANCE:.0e} is rounding); does forward() depend on Python values of its inputs?"
+                f"{path}: the ONNX graph and the network differ by {difference:.1e} of the largest logit, "
+                f"and at most {TOLERANCE:.0e} is rounding; does forward() depend on Python values?"
             )
 
 
