@@ -1,0 +1,57 @@
+"""Frees what no experiment needs, and never what another process uses."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from distill.store.folder import MEMO, Entry
+from distill.store.locks import locked, names_in_use
+from distill.store.publish import remove_dangling
+from distill.store.results import Results
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was removed, and what had to stay because another process uses it."""
+
+    removed: tuple[Entry, ...]
+    in_use: tuple[Entry, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The bytes that were freed."""
+        return sum(entry.bytes for entry in self.removed)
+
+
+def prune(results: Results, keep: AbstractSet[tuple[str, str]], *, dry_run: bool) -> Pruned:
+    """Remove every result and every half-done run but those of `keep`, and the memos that went into them."""
+    folder = results.folder
+    kept = keep | {(MEMO, memo) for stage, key in keep for memo in folder.memos_of(stage, key)}
+    removed: list[Entry] = []
+    in_use: list[Entry] = []
+    for entry in list(folder.entries()):
+        done = not entry.finished and results.holds(entry.stage, entry.key)
+        if done or (entry.stage, entry.key) not in kept:
+            (removed if _remove(results, entry, dry_run=dry_run) else in_use).append(entry)
+    if not dry_run:
+        remove_dangling(folder.root / "experiments")
+    return Pruned(tuple(removed), tuple(in_use))
+
+
+def _remove(results: Results, entry: Entry, *, dry_run: bool) -> bool:
+    """Remove an entry unless another process makes or reads it; return whether it may go."""
+    folder, name = results.folder, f"{entry.stage}-{entry.key}"
+    with locked(folder.lock(name)) as got:
+        read_by_others = entry.finished and name in names_in_use(folder.sessions, but=results.session.path)
+        if not got or read_by_others:
+            return False
+        if dry_run:
+            return True
+        if entry.finished:
+            results.remove(folder.result(entry.stage, entry.key))
+        else:
+            shutil.rmtree(folder.scratch(entry.stage, entry.key), ignore_errors=True)
+        folder.lock(name).unlink(missing_ok=True)
+    return True
