@@ -18,6 +18,7 @@ from distill.tokenizer import collate
 
 if TYPE_CHECKING:
     from distill.contracts import FloatArray
+    from distill.corpus import Corpus, LogitTable
 
 CALIBRATION = "calibration.json"
 
@@ -69,6 +70,32 @@ def predict_logits(
                 progress(done, len(texts))
     network.train(was_training)
     return np.stack([answers[i] for i in range(len(texts))]).astype(np.float32)
+
+
+def predict_splits(
+    classifier: TextClassifier,
+    corpus: Corpus,
+    splits: Sequence[str],
+    *,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, LogitTable]:
+    """Return the logits of some splits by example id; a split without texts is left out."""
+    from distill.corpus import LogitTable
+
+    texts = {name: corpus.split(name) for name in splits if len(corpus.split(name))}
+    total, tables, before = sum(map(len, texts.values())), {}, 0
+    classifier.network.to(device)
+    for name, split in texts.items():
+        logits = predict_logits(
+            classifier,
+            split.texts,
+            device=device,
+            progress=progress and (lambda done, _, before=before: progress(before + done, total)),
+        )
+        tables[name] = LogitTable(split.ids, logits)
+        before += len(split)
+    return tables
 
 
 @dataclass(frozen=True)
