@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -66,19 +67,22 @@ class Plan:
         self.loaded, self.hardware = loaded, hardware
         self._store = store
         self.runs = tuple(run for run in self._runs() if only is None or fnmatchcase(run.name, only))
-        if not self.runs:
+        if not self.runs and only is not None:
             names = ", ".join(run.name for run in self._runs())
             raise ConfigError(f"--only {only}: no run of that name (runs: {names})")
+
+    def without(self, failed: Collection[str]) -> Plan:
+        """Return the plan of the runs that did not fail."""
+        rest = copy.copy(self)
+        for derived in ("measured", "speed", "frontier"):
+            rest.__dict__.pop(derived, None)
+        rest.runs = tuple(run for run in self.runs if run.name not in failed)
+        return rest
 
     @property
     def experiment(self) -> Experiment:
         """The experiment's configuration."""
         return self.loaded.experiment
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """The key of the experiment as a whole: of its frontier."""
-        return self.frontier.key
 
     @cached_property
     def data(self) -> Step:
@@ -128,7 +132,7 @@ class Plan:
             "speed",
             models={name: step.key for name, step in self.measured.items()},
             config=self.experiment.speed.model_dump(mode="json"),
-            machine=machine_fingerprint(),
+            machine=machine_fingerprint(self.hardware),
         )
 
     @cached_property

@@ -9,11 +9,15 @@ from typing import TextIO
 class ConsoleProgress:
     """Writes a line for each step; on a terminal the line of the running step is kept up to date."""
 
-    def __init__(self, stream: TextIO, total_steps: int) -> None:
-        self._stream, self._total_steps = stream, total_steps
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._total_steps = stream, 0
         self._live = stream.isatty()
         self._number, self._title, self._cached = 0, "", 0
         self._begun = self._step_begun = self._told_at = time.monotonic()
+
+    def expect(self, steps: int) -> None:
+        """Tell how many steps the plan has."""
+        self._total_steps = steps
 
     def stage(self, stage: str, name: str, *, cached: bool) -> None:
         """Begin a step, or pass over one that is in the store."""

@@ -60,7 +60,7 @@ class WandbConfig(Config):
 class RuntimeConfig(Config):
     """Where and how to compute. The only section that is no part of a fingerprint by itself."""
 
-    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     threads: int | None = Field(None, ge=1)
     """Processor threads for training; null takes what the process may use. It changes rounding, so it is in
     every fingerprint, as resolved."""

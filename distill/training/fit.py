@@ -23,6 +23,7 @@ from distill.training.module import DistillationModule
 
 VALIDATION_BATCH = 64
 CHECKPOINT_SECONDS = 30.0
+ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "mps": "mps"}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class TrainingSummary:
     best_step: int
     metric_name: str
     best: float
+
+    def as_dict(self) -> dict[str, float | int]:
+        """Return plain data for a report."""
+        return {"steps": self.steps, "best_step": self.best_step, self.metric_name: self.best}
 
 
 def fit(
@@ -106,7 +111,7 @@ def fit(
         trainer = Trainer(
             max_epochs=1,  # one long epoch: the order of batches knows its own epochs
             val_check_interval=schedule.steps_per_validation,
-            accelerator=hardware.lightning_accelerator,
+            accelerator=ACCELERATORS[hardware.device],
             devices=1,
             precision="bf16-mixed" if precision == "bf16" else "32-true",
             logger=RunLogger(bench.log),

@@ -1,0 +1,244 @@
+"""The flow, from top to bottom: every step is read from the store, or made and kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.contracts import BuildContext, Progress, Tracker, Workbench
+from distill.errors import TrainingDivergedError
+from distill.fingerprint import fingerprint
+from distill.plan import ModelSteps, Plan, Run, Step
+from distill.store import Store
+from distill.workshop import Workshop
+
+if TYPE_CHECKING:
+    from distill.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment came to."""
+
+    folder: Path
+    """Names for people: the frontier's pictures and table, and a folder for each student."""
+    frontier: Path
+    """The frontier stage's result."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """Run -> why it failed; the others are on the frontier."""
+
+
+def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progress) -> Outcome:
+    """Make every step of the plan that the store does not hold.
+
+    Args:
+        plan: the steps.
+        store: keeps each result.
+        tracker: opens a run for each box of the flow.
+        progress: is told what runs.
+
+    Raises:
+        DistillError: whatever the user can mend; a run that diverges is recorded and the others go on.
+    """
+    workshop = Workshop(plan.experiment, store, tracker, progress)
+    flow = Flow(plan, workshop)
+    flow.data()
+    flow.teacher()
+    flow.baseline()
+    failures = {}
+    for run in plan.runs:
+        try:
+            flow.student(run)
+        except TrainingDivergedError as error:
+            failures[run.name] = str(error)
+            progress.note(f"{run.name} failed: {error}")
+    flow = Flow(plan.without(failures), workshop)
+    flow.speed()
+    frontier = flow.frontier()
+    folder = flow.artifacts(frontier)
+    return Outcome(folder, frontier, failures)
+
+
+class Flow:
+    """Each box of the flow, with what it needs from the boxes before it."""
+
+    def __init__(self, plan: Plan, workshop: Workshop) -> None:
+        self._plan, self._shop = plan, workshop
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        from distill.corpus import Corpus
+
+        return Corpus.load(self._shop.place(self._plan.data))
+
+    def data(self) -> None:
+        """Read, clean and split the texts."""
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.data import prepare
+
+            prepare(self._plan.experiment.data, self._plan.loaded.folder, bench)
+
+        with self._shop.box("data", self._plan.data) as box:
+            box.make(self._plan.data, make)
+
+    def teacher(self) -> None:
+        """Train the teacher, compute its soft targets, and evaluate it by them."""
+        plan, steps = self._plan, self._plan.teacher
+
+        def soft_targets(bench: Workbench) -> None:
+            from distill.stages.soft_targets import compute_soft_targets
+
+            compute_soft_targets(
+                self._shop.place(steps.model), self._corpus, hardware=plan.hardware, trusted=plan.loaded.folder, bench=bench
+            )
+
+        with self._shop.box("teacher", steps.model) as box:
+            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
+        with self._shop.box("soft-targets", plan.soft_targets) as box:
+            box.make(plan.soft_targets, soft_targets)
+        with self._shop.box("teacher", steps.model) as box:
+            box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+
+    def baseline(self) -> None:
+        """Fit and evaluate the standing baseline."""
+        steps = self._plan.baseline
+        if steps is None:
+            return
+        with self._shop.box("baseline", steps.model) as box:
+            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
+            box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+
+    def student(self, run: Run) -> None:
+        """Train and evaluate one student by one objective from one seed."""
+        with self._shop.box("student", run.model) as box:
+            box.make(run.model, lambda bench: self._train_student(run, bench))
+            box.make(run.evaluation, lambda bench: self._evaluate(run, bench))
+
+    def speed(self) -> None:
+        """Time all models together."""
+        plan = self._plan
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.speed import measure
+
+            models = {name: self._shop.place(step) for name, step in plan.measured.items()}
+            measure(
+                models=models,
+                texts=self._corpus.test.texts,
+                config=plan.experiment.speed,
+                trusted=plan.loaded.folder,
+                bench=bench,
+            )
+
+        with self._shop.box("speed", plan.speed) as box:
+            box.make(plan.speed, make)
+
+    def frontier(self) -> Path:
+        """Draw quality against speed."""
+        plan = self._plan
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.frontier import collect, draw
+
+            points = collect(
+                {steps.name: self._shop.place(steps.evaluation) for steps in plan.models()},
+                self._shop.place(plan.speed),
+                self.controls,
+            )
+            draw(points, experiment=plan.experiment.name, bench=bench)
+
+        with self._shop.box("frontier", plan.frontier) as box:
+            return box.make(plan.frontier, make)
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """The objectives that listen to no teacher."""
+        objectives = self._plan.experiment.objectives.items()
+        return frozenset(name for name, config in objectives if not config.needs_soft_targets)
+
+    def artifacts(self, frontier: Path) -> Path:
+        """Put each student's folder together and publish it; return the folder of names for people."""
+        places = {path.name: path for path in frontier.iterdir() if path.suffix in {".png", ".html", ".csv"}}
+        for run in self._plan.runs:
+            step = self._plan.artifact(run)
+            with self._shop.box("artifacts", step) as box:
+                folder = box.make(step, lambda bench, run=run: self._assemble(run, bench))
+            places[f"students/{run.name}"] = folder
+        return self._shop.store.publish(self._plan.experiment.name, places)
+
+    def _train_teacher(self, steps: ModelSteps, bench: Workbench) -> None:
+        from distill.stages.teacher import train_teacher
+
+        train_teacher(
+            steps.config,
+            self._context(0),
+            self._corpus,
+            settings=self._plan.experiment.training_of(steps.config),
+            precision=self._plan.precision_of(steps.config),
+            hardware=self._plan.hardware,
+            bench=bench,
+        )
+
+    def _train_student(self, run: Run, bench: Workbench) -> None:
+        from distill.stages.student import train_student
+
+        plan = self._plan
+        train_student(
+            run.config,
+            run.objective_config,
+            self._context(run.seed, plan.teacher.model if run.config.needs_teacher else None),
+            self._corpus,
+            self._shop.place(plan.soft_targets),
+            settings=plan.experiment.training_of(run.config),
+            precision=plan.precision_of(run.config),
+            hardware=plan.hardware,
+            bench=bench,
+        )
+
+    def _evaluate(self, steps: ModelSteps, bench: Workbench) -> None:
+        from distill.corpus import LogitTable
+        from distill.inference import predict_splits
+        from distill.model_folder import read_model
+        from distill.stages.evaluation import evaluate
+
+        splits = ("validation", "test")
+        soft_targets = self._shop.place(self._plan.soft_targets)
+        teacher = {name: LogitTable.load(soft_targets / f"{name}.parquet") for name in splits}
+        if steps is self._plan.teacher:
+            evaluate(corpus=self._corpus, logits=teacher, teacher=None, bench=bench)
+            return
+        model = read_model(self._shop.place(steps.model), trust_custom_code=True, beside=self._plan.loaded.folder)
+        logits = predict_splits(model.classifier(), self._corpus, splits, device=self._plan.hardware.device)
+        evaluate(corpus=self._corpus, logits=logits, teacher=teacher, bench=bench)
+
+    def _assemble(self, run: Run, bench: Workbench) -> None:
+        from distill.stages.artifacts import assemble
+
+        assemble(
+            model=self._shop.place(run.model),
+            evaluation=self._shop.place(run.evaluation),
+            speed=self._shop.place(self._plan.speed),
+            measured_as=run.student,
+            facts=None,
+            bench=bench,
+        )
+
+    def _context(self, seed: int, teacher: Step | None = None) -> BuildContext:
+        corpus, data = self._corpus, self._plan.data
+
+        def memo(name: str, settings: Mapping[str, Any], produce: Callable[[Path], None]) -> Path:
+            key = fingerprint({"name": name, "settings": dict(settings), "data": data.key})
+            return self._shop.store.memo(name, key, produce)
+
+        return BuildContext(
+            task=corpus.task,
+            texts=(*corpus.train.texts, *corpus.transfer.texts),
+            seed=seed,
+            base_folder=self._plan.loaded.folder,
+            memo=memo,
+            teacher_folder=teacher and self._shop.place(teacher),
+        )

@@ -1,0 +1,74 @@
+"""Makes a step's result and keeps it in the store, with a run in the dashboard for each box of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from distill.config.schema import Experiment
+from distill.contracts import Progress, RunLog, Tracker, Workbench
+from distill.plan import Step
+from distill.store import Store
+
+
+class Workshop:
+    """Where results are made, kept, told and tracked."""
+
+    def __init__(self, experiment: Experiment, store: Store, tracker: Tracker, progress: Progress) -> None:
+        self.experiment, self.store, self.tracker, self.progress = experiment, store, tracker, progress
+        self.places: dict[Step, Path] = {}
+
+    def box(self, job_type: str, step: Step) -> Box:
+        """Return a context for the steps of one box of the flow, named after its first step."""
+        return Box(self, job_type, step)
+
+    def place(self, step: Step) -> Path:
+        """Return the folder of a result that an earlier box made or found."""
+        return self.places[step]
+
+
+class Box:
+    """One box of the flow; its run in the dashboard opens only when there is something to do."""
+
+    def __init__(self, workshop: Workshop, job_type: str, step: Step) -> None:
+        self._shop, self._job_type, self._step = workshop, job_type, step
+        self._stack = ExitStack()
+        self._log: RunLog | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def make(self, step: Step, produce: Callable[[Workbench], None]) -> Path:
+        """Return the step's result: from the store, or made now by `produce`."""
+        store = self._shop.store
+        found = store.find(step.stage, step.key)
+        self._shop.progress.stage(step.stage, step.name, cached=found is not None)
+        if found is None:
+            found = store.obtain(
+                step.stage,
+                step.key,
+                step.name,
+                lambda result, scratch: produce(Workbench(result, scratch, self._opened_log(), self._shop.progress)),
+            )
+        self._shop.places[step] = found
+        return found
+
+    def _opened_log(self) -> RunLog:
+        if self._log is None:
+            run = self._shop.tracker.run(
+                name=self._step.name,
+                job_type=self._job_type,
+                key=self._step.key,
+                config=self._shop.experiment.model_dump(mode="json"),
+                history=self._shop.store.root / "history" / f"{self._step.stage}-{self._step.key}.jsonl",
+            )
+            self._log = self._stack.enter_context(run)
+        return self._log
