@@ -1,10 +1,9 @@
-"""The catalogue of students: every knob with its meaning. Free of torch; a network is imported when it is built."""
+"""The catalogue of students: every knob with its meaning. Free of torch; networks are imported when built."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import Field, model_validator
 
@@ -12,6 +11,8 @@ from distill.config.base import Config, StudentConfig
 from distill.contracts import BuildContext, Task, TextClassifier, Tokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from students.embeddings import WordEmbedding
@@ -26,7 +27,7 @@ class WordRows(Config):
     vocabulary_size: int = Field(20_000, ge=1)
     """The most words with a vector of their own, the frequent ones of train and transfer set first."""
     max_subwords: int = Field(40, ge=1)
-    """The most character n-grams that make up one unknown word; shorter ones count first."""
+    """The most character n-grams that make up one unknown word; beyond that the longest are dropped."""
     freeze: bool = False
     """True keeps the vectors as they are; false trains them with the network."""
 
@@ -75,10 +76,14 @@ class FileEmbeddings(WordRows):
     kind: Literal["file"] = "file"
     """Read from `path`."""
     path: str = Field(min_length=1)
-    """fastText's `.bin` (with subwords), or text as `.vec`, `.txt` or `.gz` of either (words only); relative to the
+    """fastText's `.bin` (with subwords), or text: `.vec` or `.txt`, also `.gz` (words only). Relative to the
     experiment file."""
     max_ngrams: int = Field(50_000, ge=1)
     """The most n-gram rows to keep of a `.bin`, those that occur most often first."""
+
+    def file(self, base_folder: Path) -> Path:
+        """Return where the file is."""
+        return base_folder / Path(self.path).expanduser()
 
     def word_vectors(self, context: BuildContext, splitter: WordSplitter) -> WordVectors:
         """Read the rows that the texts need."""
@@ -123,14 +128,17 @@ class WordStudentConfig(StudentConfig):
 
     def make_tokenizer(self, context: BuildContext) -> Tokenizer:
         """Return the words and n-grams that `embeddings` finds in `context.texts`."""
-        return self._word_vectors(context).tokenizer
+        return self._tokenizer(self._word_vectors(context))
 
     def build(self, context: BuildContext) -> TextClassifier:
         """Return the classifier, its word vectors filled in."""
-        found = self._word_vectors(context)
-        network = self.make_network(found.tokenizer, context.task)
-        found.fill(network)
-        return TextClassifier(found.tokenizer, network)
+        from students.embeddings import fill_vectors
+
+        vectors = self._word_vectors(context)
+        tokenizer = self._tokenizer(vectors)
+        network = self.make_network(tokenizer, context.task)
+        fill_vectors(network, vectors.values)
+        return TextClassifier(tokenizer, network)
 
     def load_tokenizer(self, folder: Path) -> SubwordTokenizer:
         """Read the tokenizer, without torch and gensim."""
@@ -140,25 +148,37 @@ class WordStudentConfig(StudentConfig):
 
     def content_files(self, base_folder: Path) -> Mapping[str, Path]:
         """Return the file of word vectors, if there is one."""
-        match self.embeddings:
-            case FileEmbeddings(path=path):
-                return {"embeddings": base_folder / Path(path).expanduser()}
-            case _:
-                return {}
+        found = self.embeddings
+        return {"embeddings": found.file(base_folder)} if isinstance(found, FileEmbeddings) else {}
 
     def pinned(self) -> Mapping[str, Any]:
         """Return all knobs but for the path of word vectors, which count by content."""
         return self.model_dump(mode="json", exclude={"training": True, "embeddings": {"path"}})
 
-    def _word_vectors(self, context: BuildContext) -> WordVectors:
+    def _splitter(self) -> WordSplitter:
         from students.words import WordSplitter
 
-        return self.embeddings.word_vectors(context, WordSplitter(self.max_length, lowercase=self.lowercase))
+        return WordSplitter(lowercase=self.lowercase)
+
+    def _word_vectors(self, context: BuildContext) -> WordVectors:
+        return self.embeddings.word_vectors(context, self._splitter())
+
+    def _tokenizer(self, vectors: WordVectors) -> SubwordTokenizer:
+        from students.subwords import SubwordTokenizer
+
+        return SubwordTokenizer(
+            self._splitter(),
+            vectors.words,
+            vectors.ngrams,
+            dimension=vectors.values.shape[1],
+            max_length=self.max_length,
+            max_subwords=self.embeddings.max_subwords,
+        )
 
     def _embedding_layer(self, tokenizer: Tokenizer) -> WordEmbedding:
         from students.embeddings import WordEmbedding
 
-        return WordEmbedding.for_tokenizer(tokenizer, freeze=self.embeddings.freeze)
+        return WordEmbedding.for_tokenizer(cast("SubwordTokenizer", tokenizer), freeze=self.embeddings.freeze)
 
 
 class BiLSTMConfig(WordStudentConfig):
@@ -206,4 +226,86 @@ class MeanEmbeddingConfig(WordStudentConfig):
         """Return `students.mean_embedding.MeanEmbedding`."""
         from students.mean_embedding import MeanEmbedding
 
-        return MeanEmbedding(self._embedding_layer(tokenizer), self.hidden_size, task.num_labels, self.dropout)
+        words = self._embedding_layer(tokenizer)
+        return MeanEmbedding(words, self.hidden_size, task.num_labels, self.dropout)
+
+
+class TransformerStudentConfig(PretrainedModelConfig, StudentConfig):
+    """A small BERT from scratch, or some layers of a larger model, picked evenly."""
+
+    kind: Literal["transformer"] = "transformer"
+    """A transformer encoder."""
+    initialise_from: Literal["random", "pretrained", "fine_tuned"] = "random"
+    """`random` learns tokens and weights from the texts; `pretrained` keeps layers of `weights`; `fine_tuned` keeps
+    layers and head of the trained teacher (the half-depth recipe of Sanh et al. 2019)."""
+    num_layers: int | None = Field(None, ge=1)
+    """Layers; null is 2 for random, all of pretrained weights, half of a fine-tuned teacher's."""
+    hidden_size: int | None = Field(None, ge=1)
+    """The length of a token's vector; random only, where null is 128."""
+    num_heads: int | None = Field(None, ge=1)
+    """Attention heads, a divisor of `hidden_size`; random only, where null is 2."""
+    intermediate_size: int | None = Field(None, ge=1)
+    """The width of the layer within a layer; random only, where null is four times `hidden_size`."""
+    vocabulary_size: int | None = Field(None, ge=8)
+    """The most word pieces, learnt from train and transfer set; random only, where null is 8000."""
+    max_length: int | None = Field(None, ge=3)
+    """Tokens of a text that are read, special ones included; null is 128, or with fine_tuned always the teacher's."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of values that are dropped in training."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, found: Any) -> Any:
+        """Write the defaults of `random` down, so that fingerprints hold them."""
+        if not isinstance(found, dict):
+            return found
+        named = {key: value for key, value in found.items() if value is not None}
+        start = named.get("initialise_from", "random")
+        if start == "random":
+            size = named.get("hidden_size", 128)
+            own = {"num_layers": 2, "hidden_size": size, "num_heads": 2, "vocabulary_size": 8000}
+            return own | {"intermediate_size": 4 * size if isinstance(size, int) else None, "max_length": 128} | named
+        return {"max_length": 128} | named if start == "pretrained" else named
+
+    @model_validator(mode="after")
+    def _knobs_fit_the_start(self) -> TransformerStudentConfig:
+        if (self.weights is not None) != (self.initialise_from == "pretrained"):
+            raise ValueError("weights and initialise_from: pretrained belong together; name both or neither")
+        given = [key for key in ARCHITECTURE_KNOBS if getattr(self, key) is not None]
+        if self.initialise_from == "fine_tuned" and self.max_length is not None:
+            given.append("max_length")
+        if self.initialise_from != "random" and given:
+            raise ValueError(f"{', '.join(given)}: what layers are copied from decides this; leave it out")
+        if self.hidden_size and self.num_heads and self.hidden_size % self.num_heads:
+            raise ValueError(f"num_heads ({self.num_heads}) must divide hidden_size ({self.hidden_size})")
+        return self
+
+    @property
+    def needs_teacher(self) -> bool:
+        """With `fine_tuned`."""
+        return self.initialise_from == "fine_tuned"
+
+    def make_tokenizer(self, context: BuildContext) -> Tokenizer:
+        """Return word pieces learnt from `context.texts`."""
+        from distill.tokenizer import FastTokenizer
+
+        size, length = self.vocabulary_size or 8000, self.max_length or 128
+        return FastTokenizer.train(context.texts, vocabulary_size=size, max_length=length)
+
+    def make_network(self, tokenizer: Tokenizer, task: Task) -> nn.Module:
+        """Return a BERT with random weights."""
+        from students.transformer import random_network
+
+        return random_network(self, cast("FastTokenizer", tokenizer), task)
+
+    def build(self, context: BuildContext) -> TextClassifier:
+        """Return the classifier as training starts with it.
+
+        Raises:
+            ModelError: there are no such weights, or they have too few layers.
+        """
+        if self.initialise_from == "random":
+            return super().build(context)
+        from students.transformer import from_teacher, from_weights
+
+        return from_teacher(self, context) if self.needs_teacher else from_weights(self, context)
