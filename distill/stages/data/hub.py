@@ -1,0 +1,56 @@
+"""The only door to the `datasets` library: a data set of the Hugging Face hub, by name and commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distill.config.source import OTHER_NAMES, SPLIT_NAMES, SourceConfig
+from distill.errors import DataError
+from distill.stages.data.tables import Table
+
+
+def read_hub(source: SourceConfig) -> tuple[dict[str, Table], str | None]:
+    """Return split -> table, and the licence that the data set states.
+
+    Raises:
+        DataError: the hub cannot be reached, or has no such data set; or it has no train split.
+    """
+    import datasets
+
+    try:
+        found = datasets.load_dataset(source.hub, source.config, revision=source.revision)
+    except (
+        Exception
+    ) as error:  # the hub's client raises what its layers below raise: OSError, ValueError, httpx's
+        raise DataError(
+            f"data.source.hub: '{source.hub}' at {source.revision} cannot be had "
+            f"({str(error).splitlines()[0]}). Offline? Where there is a network, run\n"
+            f"  hf download {source.hub} --type dataset --revision {source.revision} --local-dir FOLDER\n"
+            "bring the folder here and say source: {files: FOLDER}"
+        ) from error
+    tables = {}
+    for given, split in found.items():
+        name = OTHER_NAMES.get(given, given)
+        if name in SPLIT_NAMES:
+            tables[name] = Table(f"{source.hub} ({given})", _columns(split))
+    if "train" not in tables:
+        raise DataError(f"data.source.hub: '{source.hub}' has no train split (found: {', '.join(found)})")
+    return tables, found["train"].info.license or None
+
+
+def _columns(split: Any) -> dict[str, list[Any]]:
+    return {name: _named(list(split[name]), feature) for name, feature in split.features.items()}
+
+
+def _named(cells: list[Any], feature: Any) -> list[Any]:
+    """Return class names in place of class indexes, in lists of classes too."""
+    import datasets
+
+    inner = getattr(feature, "feature", feature)
+    if not isinstance(inner, datasets.ClassLabel):
+        return cells
+
+    def name(index: int | None) -> str | None:
+        return None if index is None or index < 0 else str(inner.int2str(index))
+
+    return [[name(index) for index in cell] if isinstance(cell, list) else name(cell) for cell in cells]
