@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 from pydantic import Field, model_validator
 
 from distill.config.base import Config, StudentConfig
+from distill.config.pretrained import PretrainedModelConfig
 from distill.contracts import BuildContext, Task, TextClassifier, Tokenizer
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from distill.tokenizer import FastTokenizer
     from students.embeddings import WordEmbedding
     from students.subwords import SubwordTokenizer
     from students.word_vectors import WordVectors
@@ -230,14 +232,26 @@ class MeanEmbeddingConfig(WordStudentConfig):
         return MeanEmbedding(words, self.hidden_size, task.num_labels, self.dropout)
 
 
+COPIED_KNOBS = ("hidden_size", "num_heads", "intermediate_size", "vocabulary_size")
+"""What copied layers bring with them."""
+RANDOM_START = {
+    "num_layers": 2,
+    "hidden_size": 128,
+    "num_heads": 2,
+    "vocabulary_size": 8000,
+    "max_length": 128,
+}
+"""The tiny BERT of Turc et al. (2019), with a vocabulary of its own."""
+
+
 class TransformerStudentConfig(PretrainedModelConfig, StudentConfig):
     """A small BERT from scratch, or some layers of a larger model, picked evenly."""
 
     kind: Literal["transformer"] = "transformer"
     """A transformer encoder."""
     initialise_from: Literal["random", "pretrained", "fine_tuned"] = "random"
-    """`random` learns tokens and weights from the texts; `pretrained` keeps layers of `weights`; `fine_tuned` keeps
-    layers and head of the trained teacher (the half-depth recipe of Sanh et al. 2019)."""
+    """`random` learns tokens and weights from the texts; `pretrained` keeps layers of `weights`; `fine_tuned`
+    keeps layers and head of the trained teacher (the half-depth recipe of Sanh et al. 2019)."""
     num_layers: int | None = Field(None, ge=1)
     """Layers; null is 2 for random, all of pretrained weights, half of a fine-tuned teacher's."""
     hidden_size: int | None = Field(None, ge=1)
@@ -249,32 +263,34 @@ class TransformerStudentConfig(PretrainedModelConfig, StudentConfig):
     vocabulary_size: int | None = Field(None, ge=8)
     """The most word pieces, learnt from train and transfer set; random only, where null is 8000."""
     max_length: int | None = Field(None, ge=3)
-    """Tokens of a text that are read, special ones included; null is 128, or with fine_tuned always the teacher's."""
+    """Tokens of a text that are read, special ones included; null is 128, or what a fine-tuned teacher reads."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of values that are dropped in training."""
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, found: Any) -> Any:
-        """Write the defaults of `random` down, so that fingerprints hold them."""
+        """Write down what null means, so that fingerprints hold it and a saved config reads back the same."""
         if not isinstance(found, dict):
             return found
         named = {key: value for key, value in found.items() if value is not None}
-        start = named.get("initialise_from", "random")
-        if start == "random":
-            size = named.get("hidden_size", 128)
-            own = {"num_layers": 2, "hidden_size": size, "num_heads": 2, "vocabulary_size": 8000}
-            return own | {"intermediate_size": 4 * size if isinstance(size, int) else None, "max_length": 128} | named
-        return {"max_length": 128} | named if start == "pretrained" else named
+        match named.get("initialise_from", "random"):
+            case "random":
+                size = named.get("hidden_size", RANDOM_START["hidden_size"])
+                wide = {"intermediate_size": 4 * size} if isinstance(size, int) else {}
+                return RANDOM_START | wide | named
+            case "pretrained":
+                return {"max_length": RANDOM_START["max_length"]} | named
+            case _:
+                return named
 
     @model_validator(mode="after")
     def _knobs_fit_the_start(self) -> TransformerStudentConfig:
         if (self.weights is not None) != (self.initialise_from == "pretrained"):
             raise ValueError("weights and initialise_from: pretrained belong together; name both or neither")
-        given = [key for key in ARCHITECTURE_KNOBS if getattr(self, key) is not None]
-        if self.initialise_from == "fine_tuned" and self.max_length is not None:
-            given.append("max_length")
-        if self.initialise_from != "random" and given:
+        copied = {"random": (), "pretrained": COPIED_KNOBS, "fine_tuned": (*COPIED_KNOBS, "max_length")}
+        given = [key for key in copied[self.initialise_from] if getattr(self, key) is not None]
+        if given:
             raise ValueError(f"{', '.join(given)}: what layers are copied from decides this; leave it out")
         if self.hidden_size and self.num_heads and self.hidden_size % self.num_heads:
             raise ValueError(f"num_heads ({self.num_heads}) must divide hidden_size ({self.hidden_size})")
@@ -289,7 +305,7 @@ class TransformerStudentConfig(PretrainedModelConfig, StudentConfig):
         """Return word pieces learnt from `context.texts`."""
         from distill.tokenizer import FastTokenizer
 
-        size, length = self.vocabulary_size or 8000, self.max_length or 128
+        size, length = cast("int", self.vocabulary_size), cast("int", self.max_length)
         return FastTokenizer.train(context.texts, vocabulary_size=size, max_length=length)
 
     def make_network(self, tokenizer: Tokenizer, task: Task) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from safetensors.torch import load_file
 
@@ -30,7 +30,7 @@ TRAINED_WEIGHTS = "weights.safetensors"
 def pick_layers(depth: int, kept: int) -> tuple[int, ...]:
     """Return which layers of `depth` to keep: evenly spread, the first and the last among them.
 
-    12 -> 6 gives 0, 2, 4, 7, 9, 11, as DistilBERT was initialised (Sanh et al. 2019, and its published script);
+    12 -> 6 gives 0, 2, 4, 7, 9, 11, as in DistilBERT (Sanh et al. 2019, its published script);
     6 -> 3 gives 0, 2, 5. A single layer is the first.
 
     Raises:
@@ -41,16 +41,21 @@ def pick_layers(depth: int, kept: int) -> tuple[int, ...]:
     return tuple(round(i * (depth - 1) / max(kept - 1, 1)) for i in range(kept))
 
 
-def random_network(config: TransformerStudentConfig, tokenizer: FastTokenizer, task: Task) -> SequenceClassifier:
+def random_network(
+    config: TransformerStudentConfig, tokenizer: FastTokenizer, task: Task
+) -> SequenceClassifier:
     """Return a BERT of the config's size with random weights."""
     from transformers import BertConfig
 
+    sizes: dict[str, Any] = {
+        "hidden_size": config.hidden_size,
+        "num_hidden_layers": config.num_layers,
+        "num_attention_heads": config.num_heads,
+        "intermediate_size": config.intermediate_size,
+    }
     architecture = BertConfig(
+        **sizes,
         vocab_size=tokenizer.vocabulary_size,
-        hidden_size=config.hidden_size,
-        num_hidden_layers=config.num_layers,
-        num_attention_heads=config.num_heads,
-        intermediate_size=config.intermediate_size,
         hidden_dropout_prob=config.dropout,
         attention_probs_dropout_prob=config.dropout,
         max_position_embeddings=tokenizer.max_length,
@@ -64,7 +69,7 @@ def random_network(config: TransformerStudentConfig, tokenizer: FastTokenizer, t
 def from_weights(config: TransformerStudentConfig, context: BuildContext) -> TextClassifier:
     """Return the layers to keep of pretrained weights, and the weights' own tokenizer."""
     folder = config.weights_folder(context.base_folder)
-    tokenizer = load_tokenizer(folder, config.max_length or 128)
+    tokenizer = load_tokenizer(folder, cast("int", config.max_length))
     full = load_pretrained(folder, context.task.label_names, labels_of_head(folder))
     return TextClassifier(tokenizer, _picked(full, config, default=_depth(full)))
 
@@ -80,7 +85,9 @@ def from_teacher(config: TransformerStudentConfig, context: BuildContext) -> Tex
         raise ModelError("initialise_from: fine_tuned needs a trained teacher, and this build was given none")
     full = load_architecture(folder)
     full.load_state_dict(load_file(folder / TRAINED_WEIGHTS))
-    return TextClassifier(FastTokenizer.load(folder), _picked(full, config, default=max(1, _depth(full) // 2)))
+    return TextClassifier(
+        FastTokenizer.load(folder), _picked(full, config, default=max(1, _depth(full) // 2))
+    )
 
 
 def _picked(full: SequenceClassifier, config: TransformerStudentConfig, default: int) -> SequenceClassifier:

