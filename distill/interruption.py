@@ -20,6 +20,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        _state["requested"] = False
         for number, handler in before.items():
             signal.signal(number, handler)
 

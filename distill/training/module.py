@@ -109,7 +109,10 @@ class DistillationModule(LightningModule):
             raise TrainingDivergedError(
                 f"training diverged by step {self._step}: a validation logit is not finite; try a lower learning_rate"
             )
-        self.log(self.metric_name, validation_metric(self._task, self._logits, self._validation.labels))
+        value = validation_metric(self._task, self._logits, self._validation.labels)
+        self.log(self.metric_name, value, logger=False)
+        if self.logger is not None:
+            self.logger.log_metrics({self.metric_name: value}, step=self._step)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with a linear warm-up and a linear fall to 0."""
