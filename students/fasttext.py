@@ -46,9 +46,9 @@ def trained_vectors(config: FastTextEmbeddings, context: BuildContext, splitter:
 def train(config: FastTextEmbeddings, texts: Sequence[str], splitter: WordSplitter) -> WordVectors:
     """Train skip-gram with negative sampling (Bojanowski et al. 2017).
 
-    A word's row is the mean of its own vector and its n-grams'; the unknown row, for words without n-grams, is
-    the origin, as in fastText. One worker, because the order of updates decides the result; words are
-    ranked here rather than by gensim, whose sorting leaves the order of equals to the processor.
+    A word's row is the mean of its own vector and its n-grams'; the unknown row, for words without any, is
+    the origin, as in fastText. One worker, because the order of updates decides the result; words are ranked
+    here rather than by gensim, whose sorting leaves the order of equals to the processor.
     """
     from gensim.models import FastText
 

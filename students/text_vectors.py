@@ -51,6 +51,6 @@ def _numbers(values: list[bytes], dimension: int, where: str) -> npt.NDArray[np.
     if len(values) != dimension:
         raise DataError(f"{where}: {len(values)} numbers after the word, but {dimension} are expected")
     try:
-        return np.array(values).astype(np.float32)
+        return np.array([float(value) for value in values], dtype=np.float32)
     except ValueError as error:
         raise DataError(f"{where}: not a number ({error})") from error
