@@ -106,7 +106,7 @@ def load_pretrained(
         _reorder(head, [head_labels.index(name) for name in label_names])
     else:
         _renew(head, getattr(architecture, "initializer_range", 0.02))
-    name_labels(architecture, label_names)
+    name_labels(model.config, label_names)
     return SequenceClassifier(model.train())
 
 
@@ -137,7 +137,7 @@ def save_architecture(network: nn.Module, folder: Path) -> None:
     """Write what `load_architecture` reads: the model's configuration, without the place it came from."""
     model = cast("SequenceClassifier", network).model
     found = model.config.to_diff_dict()
-    for key in ("_name_or_path", "transformers_version", "dtype"):
+    for key in ("_name_or_path", "architectures", "transformers_version", "dtype"):
         found.pop(key, None)
     (folder / ARCHITECTURE).write_text(json.dumps(found, indent=1), encoding="utf-8")
 

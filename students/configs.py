@@ -263,7 +263,7 @@ class TransformerStudentConfig(PretrainedModelConfig, StudentConfig):
     vocabulary_size: int | None = Field(None, ge=8)
     """The most word pieces, learnt from train and transfer set; random only, where null is 8000."""
     max_length: int | None = Field(None, ge=3)
-    """Tokens of a text that are read, special ones included; null is 128, or what a fine-tuned teacher reads."""
+    """Tokens of a text that are read, special ones included; null is 128, or a fine-tuned teacher's."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Share of values that are dropped in training."""
 
