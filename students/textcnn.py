@@ -35,10 +35,7 @@ class TextCNN(nn.Module):
         super().__init__()
         self.words = words
         self.kernel_sizes = tuple(kernel_sizes)
-        # a product over windows is a convolution, and for short texts twice as quick as Conv1d
-        self.filters = nn.ModuleList(
-            nn.Linear(width * words.dimension, num_filters) for width in kernel_sizes
-        )
+        self.filters = nn.ModuleList(_filters(width * words.dimension, num_filters) for width in kernel_sizes)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(len(self.kernel_sizes) * num_filters, num_labels)
 
