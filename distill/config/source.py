@@ -110,6 +110,8 @@ class SourceConfig(Config):
             found = {str(name): _existing(base_folder / path) for name, path in self.files.items()}
         else:
             place = base_folder / str(self.files)
+            if not place.exists():
+                raise DataError(f"{place}: no such file or folder")
             found = _splits_of_folder(place) if place.is_dir() else {"train": _existing(place)}
             if place.is_dir() and "train" not in found:
                 names = ", ".join(sorted(path.name for path in place.iterdir())) or "nothing"

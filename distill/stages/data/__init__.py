@@ -17,7 +17,7 @@ from distill.contracts import Task, Workbench
 from distill.stages.data.cleaning import read_texts
 from distill.stages.data.labels import find_task, no_labels, read_labels
 from distill.stages.data.overlap import keep_apart
-from distill.stages.data.report import check_positives, write_report
+from distill.stages.data.report import check_corpus, write_report
 from distill.stages.data.rows import Rows, make_corpus
 from distill.stages.data.sources import read_sources
 from distill.stages.data.splitting import cut_missing, keep_limits
@@ -40,11 +40,12 @@ def prepare(config: DataConfig, base_folder: Path, bench: Workbench) -> None:
     for done, (name, table) in enumerate(raw.tables.items()):
         bench.progress.advance(done, len(raw.tables), f"reading and cleaning {name}")
         read[name] = _read_rows(table, config, task, labelled=name != "transfer")
+    bench.progress.advance(len(read), len(read), "keeping splits apart")
     filled = {name: _without_empty(rows) for name, rows in read.items()}
     cut = cut_missing({"transfer": Rows((), no_labels(0, task)), **filled}, config.splits)
     apart, overlap = keep_apart(cut, config)
     corpus = make_corpus(keep_limits(apart, config, task), task)
-    check_positives(corpus, config)
+    check_corpus(corpus, config)
     corpus.save(bench.result)
     write_report(
         bench.result,

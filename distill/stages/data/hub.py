@@ -19,14 +19,13 @@ def read_hub(source: SourceConfig) -> tuple[dict[str, Table], str | None]:
 
     try:
         found = datasets.load_dataset(source.hub, source.config, revision=source.revision)
-    except (
-        Exception
-    ) as error:  # the hub's client raises what its layers below raise: OSError, ValueError, httpx's
+    except Exception as error:  # OSError, ValueError, httpx's own: whatever the layers below raise
+        reason = str(error).partition("\n")[0]
         raise DataError(
-            f"data.source.hub: '{source.hub}' at {source.revision} cannot be had "
-            f"({str(error).splitlines()[0]}). Offline? Where there is a network, run\n"
-            f"  hf download {source.hub} --type dataset --revision {source.revision} --local-dir FOLDER\n"
-            "bring the folder here and say source: {files: FOLDER}"
+            f"data.source.hub: '{source.hub}' at {source.revision} cannot be had ({reason}); "
+            f"offline? Run `hf download {source.hub} --type dataset --revision {source.revision} "
+            "--local-dir FOLDER` where there is a network, bring the folder here and name its files: "
+            "source: {files: {train: ...}}"
         ) from error
     tables = {}
     for given, split in found.items():

@@ -26,12 +26,19 @@ BINARY: Mapping[object, float] = {
 
 
 def find_task(config: DataConfig, train: Table) -> Task:
-    """Return the task; classes that the configuration does not name are those of train, sorted."""
+    """Return the task; classes that the configuration does not name are those of train, sorted.
+
+    Raises:
+        DataError: train has fewer than two classes.
+    """
     if config.label_names is not None:
         return Task(config.task_kind, config.label_names)
     unknown = _unknown_cells(config)
     cells = train.column(str(config.label), "data.label")
     names = {_text(cell) for cell in cells if not _is_one_of(unknown, cell)} - {"", *config.ignore_values}
+    if len(names) < 2:
+        found = ", ".join(sorted(names)) or "none"
+        raise DataError(f"{train.name}: column '{config.label}' needs two classes or more (found: {found})")
     return Task("single_label", tuple(sorted(names, key=_numbers_by_size)))
 
 

@@ -19,12 +19,15 @@ from distill.stages.data.rows import Rows
 REPORT = "report.json"
 
 
-def check_positives(corpus: Corpus, config: DataConfig) -> None:
-    """Check that train has an example of every label.
+def check_corpus(corpus: Corpus, config: DataConfig) -> None:
+    """Check that train has an example of every label, and that there is something to select and test on.
 
     Raises:
-        DataError: one has none, so that nothing could be learnt about it.
+        DataError: a label has no positive, so that nothing could be learnt about it, or a split is empty.
     """
+    for split in ("validation", "test"):
+        if len(corpus.split(split)) == 0:
+            raise DataError(f"the {split} split holds no text; leave it out, and it is cut from train")
     for name, (positives, _) in corpus.label_counts().items():
         if positives == 0:
             more = " or raise data.limits.train" if config.limits.train else ""

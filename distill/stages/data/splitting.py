@@ -55,8 +55,8 @@ def keep_limits(splits: dict[str, Rows], config: DataConfig, task: Task) -> dict
 def pick_stratified(labels: Labels, size: int, seed: int) -> tuple[RowNumbers, RowNumbers]:
     """Pick exactly `size` rows so that every label keeps its share; return them and the rest, both ascending.
 
-    Multi-label: iterative stratification (Sechidis et al. 2011). Single-label: by class; a class with one text
-    stays in the rest, and where a part is too small to hold every class, rows are picked at random.
+    Multi-label: iterative stratification (Sechidis et al. 2011). Single-label: by class; a class with one
+    text stays in the rest, and where a part is too small to hold every class, rows are picked at random.
     """
     picked = _iteratively(labels, size, seed) if labels.ndim == 2 else _by_class(labels, size, seed)
     return _exactly(size, picked, len(labels), np.random.default_rng(seed))

@@ -141,8 +141,8 @@ def _read_jsonl(path: Path, text: str) -> Table:
 def _json_object(content: str, place: str) -> dict[str, Any]:
     try:
         found = json.loads(content, parse_constant=lambda _: None)
-    except ValueError as error:
-        raise DataError(f"{place}: not a JSON object ({error})") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"{place}: not a JSON object ({error.msg}, column {error.colno})") from error
     if not isinstance(found, dict):
         raise DataError(f"{place}: not a JSON object but {type(found).__name__}")
     return found
