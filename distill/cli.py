@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except DistillError as error:
-        print(f"distill: {error}" if "\n" not in str(error) else error, file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
     except (InterruptedRunError, KeyboardInterrupt):
         print("distill: stopped; give the same command again to go on", file=sys.stderr)

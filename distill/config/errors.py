@@ -21,6 +21,13 @@ def ready(message: str) -> PydanticCustomError:
     return PydanticCustomError(READY, "{message}", {"message": message})
 
 
+def error_at(key: str, message: str, value: Any) -> ValidationError:
+    """Return an error for a validator of a map to raise, about one of its keys."""
+    return ValidationError.from_exception_data(
+        key, [InitErrorDetails(type=ready(message), loc=(key,), input=value)]
+    )
+
+
 def name_closest_keys(error: ValidationError, known: Iterable[str]) -> ValidationError:
     """Reword the unknown keys of one model, which alone knows what its keys are called."""
     names = list(known)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from distill.config.base import ModelConfig
+from distill.config.pins import Commit, Sha256  # noqa: TC001 - pydantic reads it at run time
 from distill.errors import ModelError
 
 if TYPE_CHECKING:
@@ -35,24 +35,10 @@ class PretrainedModelConfig(ModelConfig):
     weights: str | None = Field(None, min_length=1)
     """A folder, relative to the experiment file; `package:NAME` for what an installed package ships; or,
     together with `revision`, the name of a model on the Hugging Face hub."""
-    revision: str | None = None
+    revision: Commit | None = None
     """The commit of a hub name, 40 hexadecimal digits; says that `weights` is a hub name and no folder."""
-    sha256: str | None = None
+    sha256: Sha256 | None = None
     """What `model.safetensors` must hash to; checked before it is used."""
-
-    @field_validator("revision")
-    @classmethod
-    def _is_a_commit(cls, found: str | None) -> str | None:
-        if found is not None and not re.fullmatch("[0-9a-f]{40}", found):
-            raise ValueError(f"must be a commit (40 hexadecimal digits: branches move), got '{found}'")
-        return found
-
-    @field_validator("sha256")
-    @classmethod
-    def _is_a_checksum(cls, found: str | None) -> str | None:
-        if found is not None and not re.fullmatch("[0-9a-f]{64}", found):
-            raise ValueError(f"must be 64 hexadecimal digits, got '{found}'")
-        return found
 
     @model_validator(mode="after")
     def _weights_and_pins_agree(self) -> Self:

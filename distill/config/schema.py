@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, fie
 
 from distill.config.base import Config, ObjectiveConfig, StudentConfig, TeacherConfig, TrainingConfig
 from distill.config.data import DataConfig
-from distill.config.errors import ready
+from distill.config.errors import error_at, ready
 from distill.config.speed import SpeedConfig
 from distill.errors import ConfigError
 from distill.registry import Registry
@@ -36,7 +36,7 @@ def _by_kind(registry: Registry[C]) -> Callable[[Any, ValidationInfo], Any]:
         try:
             found = registry.resolve(str(value["kind"]), beside=folder if isinstance(folder, Path) else None)
         except ConfigError as error:
-            raise ready(str(error)) from error
+            raise error_at("kind", str(error), value["kind"]) from error
         return found.model_validate(value, context=info.context)
 
     return parse
