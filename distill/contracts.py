@@ -161,6 +161,9 @@ class RunLog(Protocol):
     def artifact(self, artifact: Artifact) -> None:
         """Publish a folder."""
 
+    def rewind(self, step: int) -> None:
+        """Go on from a checkpoint: forget what was recorded after that step, since it will be recorded again."""
+
 
 @dataclass(frozen=True)
 class Artifact:

@@ -1,4 +1,4 @@
-"""What the machine is and what runs on it: it changes numbers and speed, so it enters fingerprints. No torch here."""
+"""What the machine is and what runs on it: both change numbers, so they enter fingerprints. No torch here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 
 from distill.errors import ConfigError
 
-Accelerator: TypeAlias = Literal["auto", "cpu", "gpu"]
+Accelerator: TypeAlias = Literal["auto", "cpu", "gpu", "mps"]
 Device: TypeAlias = Literal["cpu", "cuda", "mps"]
 
 PROCESSORS = Path("/proc/cpuinfo")
@@ -48,6 +48,11 @@ class Hardware:
     system: str
     """Operating system and architecture, as `Linux x86_64`."""
 
+    @property
+    def lightning_accelerator(self) -> str:
+        """The device, as Lightning calls it."""
+        return "gpu" if self.device == "cuda" else self.device
+
 
 def detect(accelerator: Accelerator = "auto", threads: int | None = None) -> Hardware:
     """Describe this machine.
@@ -72,10 +77,7 @@ def detect(accelerator: Accelerator = "auto", threads: int | None = None) -> Har
 
 def usable_processors() -> int:
     """Return how many processors this process may use: its affinity mask, and a container's quota."""
-    if hasattr(os, "sched_getaffinity"):
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(allowed, _quota() or allowed)
 
 
@@ -101,22 +103,25 @@ def machine_fingerprint(hardware: Hardware) -> str:
 
 
 def _device(accelerator: Accelerator) -> Device:
-    if accelerator == "cpu":
+    apple = platform.system() == "Darwin" and platform.machine() == "arm64"
+    if accelerator in {"auto", "gpu"}:
+        if apple:
+            return "mps"
+        if _has_nvidia_driver() and not _torch_has_no_cuda():
+            return "cuda"
+    if accelerator in {"auto", "cpu"}:
         return "cpu"
-    if platform.system() == "Darwin" and platform.machine() == "arm64":
+    if accelerator == "mps" and apple:
         return "mps"
-    if _has_nvidia_driver() and not _torch_is_for_processors_only():
-        return "cuda"
-    if accelerator == "gpu":
-        missing = (
-            "this torch is built for processors only"
-            if _has_nvidia_driver()
-            else "no NVIDIA driver is loaded"
-        )
-        raise ConfigError(
-            f"runtime.accelerator: no graphics processor can be used ({missing}); say auto or cpu"
-        )
-    return "cpu"
+    raise ConfigError(
+        f"runtime.accelerator: '{accelerator}' cannot be used here ({_missing(accelerator)}); say auto"
+    )
+
+
+def _missing(accelerator: Accelerator) -> str:
+    if accelerator == "mps":
+        return "this is no Apple processor"
+    return "the installed torch has no CUDA" if _has_nvidia_driver() else "no NVIDIA driver is loaded"
 
 
 def _has_nvidia_driver() -> bool:
@@ -124,7 +129,7 @@ def _has_nvidia_driver() -> bool:
     return NVIDIA_DRIVER.exists() and not hidden
 
 
-def _torch_is_for_processors_only() -> bool:
+def _torch_has_no_cuda() -> bool:
     try:
         return version("torch").endswith("+cpu")
     except PackageNotFoundError:

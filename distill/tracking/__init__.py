@@ -1,1 +1,6 @@
-"""TODO."""
+"""Where figures go: each run's own history file always, and wandb where that is wanted and can be reached."""
+
+from distill.tracking.opening import open_tracker
+from distill.tracking.wandb_settings import Mode
+
+__all__ = ["Mode", "open_tracker"]

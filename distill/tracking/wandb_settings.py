@@ -1,0 +1,101 @@
+"""How we ask wandb to behave: quiet, within the store, discreet about the machine, never waiting for long."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import psutil
+
+from distill.tracking.patience import within
+
+if TYPE_CHECKING:
+    import wandb
+
+Mode: TypeAlias = Literal["auto", "online", "offline", "disabled"]
+"""`auto` follows WANDB_MODE; without it, online where a key is found, else offline."""
+
+INIT_SECONDS = 10.0
+FINISH_SECONDS = 15.0
+STOP_SECONDS = 5.0
+REQUEST_SECONDS = 5
+
+
+@contextmanager
+def environment(folder: Path) -> Iterator[None]:
+    """Keep what wandb writes below `folder`, unless the user's own variables say otherwise.
+
+    WANDB_CONFIG_DIR stays as it is: it holds the user's login, and wandb only reads it.
+    """
+    ours = {
+        "WANDB_CACHE_DIR": str(folder / "cache"),
+        "WANDB_DATA_DIR": str(folder / "staging"),
+        "WANDB_ARTIFACT_DIR": str(folder / "downloads"),
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_SILENT": "true",
+        "WANDB_HTTP_TIMEOUT": str(REQUEST_SECONDS),
+    }
+    added = {name: value for name, value in ours.items() if name not in os.environ}
+    (folder / "cache").mkdir(parents=True, exist_ok=True)  # wandb takes the user's home where it is missing
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def resolve_mode(wanted: Mode) -> Mode:
+    """Return online, offline or disabled. Asks nobody: neither a server nor the person at the terminal."""
+    import wandb
+
+    if wanted in {"offline", "disabled"}:
+        return wanted
+    configured = wandb.setup().settings.mode if wanted == "auto" else "online"
+    if configured in {"offline", "dryrun"}:
+        return "offline"
+    if configured == "disabled":
+        return "disabled"
+    return "online" if wandb.login(prompt=False, verify=False) else "offline"
+
+
+def run_settings(folder: Path, mode: Mode) -> wandb.Settings:
+    """Return the settings of every run."""
+    import wandb
+
+    return wandb.Settings(
+        mode="online" if mode == "online" else "offline",
+        root_dir=str(folder),
+        silent=True,
+        console="off",
+        symlink=False,
+        reinit="create_new",
+        disable_git=True,
+        disable_code=True,
+        x_disable_meta=True,
+        x_disable_machine_info=True,
+        x_disable_stats=True,
+        x_save_requirements=False,
+        init_timeout=INIT_SECONDS,
+        finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
+        x_graphql_timeout_seconds=REQUEST_SECONDS,
+        x_graphql_retry_max=1,  # 0 would be read as `not set`: twenty tries
+        x_transaction_log_flush_interval=1.0,
+    )
+
+
+def stop_service() -> None:
+    """Stop wandb's own process; one that does not stop is ended, else wandb waits for it when Python exits."""
+    import wandb
+
+    try:
+        within(STOP_SECONDS, wandb.teardown)
+    except Exception:  # noqa: BLE001 - there is nobody left to tell
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if child.name() == "wandb-core":
+                    child.kill()
