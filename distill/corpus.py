@@ -88,9 +88,9 @@ class Corpus:
             frame = pd.read_parquet(folder / f"{name}.parquet")
             if task.kind == "multi_label":
                 columns = [f"label:{label}" for label in task.label_names]
-                labels: npt.NDArray[np.float32] | npt.NDArray[np.int64] = frame[columns].to_numpy(dtype=np.float32)
+                labels: npt.NDArray[np.float32] | npt.NDArray[np.int64] = np.array(frame[columns], dtype=np.float32)
             else:
-                labels = frame["label"].to_numpy(dtype=np.int64)
+                labels = np.array(frame["label"], dtype=np.int64)
             splits[name] = Split(tuple(frame["id"]), tuple(frame["text"]), labels)
         return cls(task, **splits)
 
@@ -134,4 +134,4 @@ class LogitTable:
     def load(cls, path: Path) -> LogitTable:
         """Read what `save` wrote."""
         frame = pd.read_parquet(path)
-        return cls(tuple(frame["id"]), frame.drop(columns="id").to_numpy(dtype=np.float32))
+        return cls(tuple(frame["id"]), np.array(frame.drop(columns="id"), dtype=np.float32))
