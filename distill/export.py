@@ -32,7 +32,7 @@ SINGLE_FILE_LIMIT = 1_900_000_000
 """Bytes of weights that fit into one protobuf file (2 GB) beside the graph itself."""
 
 PROBES = (
-    "Good!",
+    "no",
     "I have not seen a film as honest as this one in years, and I do not expect to see another.",
     "Pneumonoultramicroscopicsilicovolcanoconiosis is no fun at all.",
 )
@@ -76,26 +76,38 @@ def _trace(classifier: TextClassifier) -> ONNXProgram:
     tokenizer = classifier.tokenizer
     batch: Batch = collate(tokenizer.encode(PROBES), tokenizer.pad_values)
     inputs = {name: torch.from_numpy(batch[name]) for name in tokenizer.input_names}
-    shapes = {name: dict(enumerate(AXES[: array.ndim])) for name, array in inputs.items()}
+    axes = {name: dict(enumerate(AXES[: array.ndim])) for name, array in inputs.items()}
+    _forget_recurrent_kernels()
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
                 classifier.network,
-                (),
                 kwargs=inputs,
+                dynamic_shapes=axes,
                 input_names=list(inputs),
                 output_names=["logits"],
-                dynamic_shapes=shapes,
                 opset_version=OPSET,
                 dynamo=True,
                 verbose=False,
             )
+            return cast("ONNXProgram", program)
     except Exception as error:  # the exporter passes on whatever the network raises
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ModelError(
             f"{type(classifier.network).__name__} cannot be exported to ONNX: {reason}"
         ) from error
-    return cast("ONNXProgram", program)
+
+
+def _forget_recurrent_kernels() -> None:
+    """Let the exporter swap the shape rules of LSTM and GRU in, so that any length fits the graph.
+
+    PyTorch (2.13) swaps them without clearing what the operator remembers from the export before: each
+    export of an LSTM but the first of a process would fix its length.
+    """
+    import torch
+
+    for operator in (torch.ops.aten.lstm.input, torch.ops.aten.gru.input):
+        operator._dispatch_cache.clear()  # noqa: SLF001 - there is no public way
 
 
 def _write(program: ONNXProgram, path: Path, *, external_data: bool) -> None:

@@ -79,7 +79,7 @@ def draw_curves(curves: list[Curve], *, x: str, y: str, area: str, chance: bool,
     axes.set_xlabel(x, color=MUTED)
     axes.set_ylabel(y, color=MUTED)
     mean = sum(curve.area for curve in curves) / len(curves)
-    heading = f"{area.capitalize()} {mean:.3f}, the mean of {len(curves)} labels"
+    heading = f"{area[0].upper()}{area[1:]} {mean:.3f}, the mean of {len(curves)} labels"
     axes.set_title(heading, loc="left", color=INK, fontsize=12, fontweight="bold")
     _legend(axes, area, others=len(ranked) - len(named))
     save_png(figure, path)
