@@ -38,16 +38,15 @@ class TransformerTeacherConfig(PretrainedModelConfig, TeacherConfig):
         """Return the weights with a head for the data's labels: their own if it fits, otherwise a fresh one.
 
         Raises:
-            ModelError: no such weights, or `fine_tune: false` and a head for other labels.
+            ModelError: there are no such weights, or they cannot be read.
         """
         from teachers.transformer import build
 
         return build(self, context)
 
     def labels_of_weights(self, base_folder: Path) -> tuple[str, ...] | None:
-        """Return the labels of the head, or None without one. Those of the hub are not known yet."""
-        folder = self.locate(base_folder)
-        return labels_of_head(folder) if folder else None
+        """Return the labels of the weights' head, or None without one; weights on the hub are fetched."""
+        return labels_of_head(self.weights_folder(base_folder))
 
 
 class LinearConfig(TeacherConfig):

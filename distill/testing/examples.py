@@ -12,8 +12,8 @@ from distill.contracts import BuildContext, Task
 from distill.corpus import Split
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 SEED = 20
 
