@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from distill.config.base import ModelConfig
-from distill.config.pins import Commit, Sha256  # noqa: TC001 - pydantic reads it at run time
+from distill.config.pins import Commit, Sha256
 from distill.errors import ModelError
 
 if TYPE_CHECKING:
