@@ -65,14 +65,19 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         corpus = load_corpus(Path(scratch))
-        print(f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.rounds} pairs, "
-              f"{options.steps} and {3 * options.steps} steps")
+        print(
+            f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.rounds} pairs, "
+            f"{options.steps} and {3 * options.steps} steps"
+        )
         print("student          bare ms/step   ours ms/step   overhead: median [min, max]")
         for name in options.students:
             bare, ours = measure(name, corpus, options.steps, options.rounds, Path(scratch))
             ratios = [100 * (o / b - 1) for o, b in zip(ours, bare, strict=True)]
-            print(f"{name:15} {1e3 * statistics.median(bare):13.2f}  {1e3 * statistics.median(ours):13.2f}   "
-                  f"{statistics.median(ratios):5.1f} % [{min(ratios):.1f}, {max(ratios):.1f}]", flush=True)
+            print(
+                f"{name:15} {1e3 * statistics.median(bare):13.2f}  {1e3 * statistics.median(ours):13.2f}   "
+                f"{statistics.median(ratios):5.1f} % [{min(ratios):.1f}, {max(ratios):.1f}]",
+                flush=True,
+            )
 
 
 def load_corpus(scratch: Path) -> Corpus:
@@ -93,7 +98,9 @@ def measure(
     name: str, corpus: Corpus, steps: int, rounds: int, scratch: Path
 ) -> tuple[list[float], list[float]]:
     """Return seconds a step of the bare loop and of ours, a value for each round."""
-    logits = np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
+    logits = (
+        np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
+    )
     training_set = TrainingSet(corpus.train.texts, corpus.train.labels, logits)
 
     def seconds_per_step(loop: Callable[[int], None]) -> float:
@@ -157,7 +164,9 @@ def bare_loop(classifier: TextClassifier, corpus: Corpus, training_set: Training
     scheduler = LambdaLR(optimizer, lambda step: 1 - step / steps)
     parameters = list(network.parameters())
     for (batch,) in batches:
-        terms = objective(network(**batch.inputs), Targets(batch.targets.labels, batch.targets.teacher_logits))
+        terms = objective(
+            network(**batch.inputs), Targets(batch.targets.labels, batch.targets.teacher_logits)
+        )
         (terms["loss"] / len(batch.targets.labels)).backward()
         nn.utils.clip_grad_norm_(parameters, SETTINGS.gradient_clip)
         optimizer.step()

@@ -39,8 +39,10 @@ def validate(options: argparse.Namespace) -> int:
     """Check an experiment file."""
     experiment = _load(options).experiment
     runs = len(experiment.students) * len(experiment.objectives) * len(experiment.seeds)
-    print(f"{options.file}: fine, {runs} runs ({len(experiment.students)} students x "
-          f"{len(experiment.objectives)} objectives x {len(experiment.seeds)} seeds)")
+    print(
+        f"{options.file}: fine, {runs} runs ({len(experiment.students)} students x "
+        f"{len(experiment.objectives)} objectives x {len(experiment.seeds)} seeds)"
+    )
     return 0
 
 
@@ -143,8 +145,10 @@ def store_ls(options: argparse.Namespace) -> int:
     entries = store.entries()
     for entry in entries:
         state = "" if entry.finished else "  (unfinished)"
-        print(f"{entry.bytes / 1e6:10.1f} MB  {entry.last_used:%Y-%m-%d %H:%M}  {entry.stage:12}  {entry.key}  "
-              f"{entry.name}{state}")
+        print(
+            f"{entry.bytes / 1e6:10.1f} MB  {entry.last_used:%Y-%m-%d %H:%M}  {entry.stage:12}  {entry.key}  "
+            f"{entry.name}{state}"
+        )
     print(f"{len(entries)} results, {sum(entry.bytes for entry in entries) / 1e6:.1f} MB in {store.root}")
     return 0
 
@@ -157,7 +161,9 @@ def store_prune(options: argparse.Namespace) -> int:
         options.file, options.only, options.set = file, None, []
         keep |= {(step.stage, step.key) for step in _plan(options, _load(options), store).steps()}
     pruned = store.prune(keep, dry_run=options.dry_run)
-    print(f"{'would remove' if options.dry_run else 'removed'} {len(pruned.removed)} results, {pruned.bytes / 1e6:.1f} MB")
+    print(
+        f"{'would remove' if options.dry_run else 'removed'} {len(pruned.removed)} results, {pruned.bytes / 1e6:.1f} MB"
+    )
     return 0
 
 
@@ -167,8 +173,10 @@ def doctor(options: argparse.Namespace) -> int:  # noqa: ARG001
     from distill.tracking import describe_access
 
     hardware = detect()
-    print(f"processor  {hardware.processor}, {hardware.threads} of {hardware.logical_cores} threads, "
-          f"bf16 {'yes' if hardware.has_bf16 else 'no'}")
+    print(
+        f"processor  {hardware.processor}, {hardware.threads} of {hardware.logical_cores} threads, "
+        f"bf16 {'yes' if hardware.has_bf16 else 'no'}"
+    )
     print(f"device     {hardware.device}")
     print(f"memory     {hardware.memory_bytes / 2**30:.1f} GiB")
     for name, version in library_versions().items():
@@ -231,11 +239,16 @@ def _read_texts(file: Path | None) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="distill", description="Compare teacher-student pairs for text classification: quality against speed."
+        prog="distill",
+        description="Compare teacher-student pairs for text classification: quality against speed.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command, text in ((validate, "check an experiment file"), (plan, "tell what would run and what is cached"),
-                          (run, "run an experiment"), (compare, "print the table of finished runs")):
+    for command, text in (
+        (validate, "check an experiment file"),
+        (plan, "tell what would run and what is cached"),
+        (run, "run an experiment"),
+        (compare, "print the table of finished runs"),
+    ):
         _experiment_options(_command(commands, command, text))
     _predict_options(_command(commands, predict, "probabilities for texts, from a student's folder"))
     _command(commands, schema, "print the JSON Schema of experiment files")
@@ -245,7 +258,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], command: Command, text: str, name: str | None = None
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    command: Command,
+    text: str,
+    name: str | None = None,
 ) -> argparse.ArgumentParser:
     found = commands.add_parser(name or command.__name__, help=text, description=command.__doc__)
     found.set_defaults(command=command)
@@ -256,7 +272,9 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the experiment, a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a value")
     parser.add_argument("--only", metavar="PATTERN", help="only runs of this name, such as 'textcnn/kd/*'")
-    parser.add_argument("--store", type=Path, help="where results are kept (default: runtime.store of the file)")
+    parser.add_argument(
+        "--store", type=Path, help="where results are kept (default: runtime.store of the file)"
+    )
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:
@@ -266,12 +284,16 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
     texts.add_argument("--file", type=Path, help="a file with a text a line, or - for standard input")
     parser.add_argument("--json", action="store_true", help="print a JSON object for each text")
     parser.add_argument("--backend", choices=("onnx", "torch"), help="ONNX Runtime or eager PyTorch")
-    parser.add_argument("--trust-custom-code", action="store_true", help="import the class that the folder names")
+    parser.add_argument(
+        "--trust-custom-code", action="store_true", help="import the class that the folder names"
+    )
     parser.add_argument("--code-folder", type=Path, help="where that class is, if not installed and not here")
 
 
 def _store_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    store = commands.add_parser("store", help="list or prune what is kept").add_subparsers(required=True, metavar="WHAT")
+    store = commands.add_parser("store", help="list or prune what is kept").add_subparsers(
+        required=True, metavar="WHAT"
+    )
     _command(store, store_ls, "list what is kept", name="ls")
     prune = _command(store, store_prune, "remove what no experiment needs", name="prune")
     prune.add_argument("keep", type=Path, nargs="*", help="experiment files whose results stay")

@@ -34,7 +34,9 @@ class Split:
 
     def take(self, rows: Sequence[int]) -> Split:
         """Return these rows, in this order."""
-        return Split(tuple(self.ids[i] for i in rows), tuple(self.texts[i] for i in rows), self.labels[list(rows)])
+        return Split(
+            tuple(self.ids[i] for i in rows), tuple(self.texts[i] for i in rows), self.labels[list(rows)]
+        )
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,7 @@ class Corpus:
         else:
             known = np.full(self.task.num_labels, int((labels >= 0).sum()))
             positive = np.bincount(labels[labels >= 0].astype(np.int64), minlength=self.task.num_labels)
-        return {
-            name: (int(positive[i]), int(known[i])) for i, name in enumerate(self.task.label_names)
-        }
+        return {name: (int(positive[i]), int(known[i])) for i, name in enumerate(self.task.label_names)}
 
     def save(self, folder: Path) -> None:
         """Write `task.json` and a parquet file for each split."""
@@ -88,7 +88,9 @@ class Corpus:
             frame = pd.read_parquet(folder / f"{name}.parquet")
             if task.kind == "multi_label":
                 columns = [f"label:{label}" for label in task.label_names]
-                labels: npt.NDArray[np.float32] | npt.NDArray[np.int64] = np.array(frame[columns], dtype=np.float32)
+                labels: npt.NDArray[np.float32] | npt.NDArray[np.int64] = np.array(
+                    frame[columns], dtype=np.float32
+                )
             else:
                 labels = np.array(frame["label"], dtype=np.int64)
             splits[name] = Split(tuple(frame["id"]), tuple(frame["text"]), labels)

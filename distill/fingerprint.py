@@ -25,5 +25,7 @@ def source_of(config: object) -> str:
 
     The helpers that the module imports are not followed: a user's class lives in one file, or takes a new name.
     """
-    file = inspect.getsourcefile(type(config)) or getattr(sys.modules[type(config).__module__], "__file__", None)
+    file = inspect.getsourcefile(type(config)) or getattr(
+        sys.modules[type(config).__module__], "__file__", None
+    )
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -57,7 +57,8 @@ def predict_logits(
     import torch
 
     encodings = classifier.tokenizer.encode(texts)
-    network, answers, done = classifier.network, {}, 0
+    network, done = classifier.network, 0
+    answers: dict[int, Any] = {}
     was_training = network.training
     network.eval()
     with torch.inference_mode():
@@ -83,17 +84,19 @@ def predict_splits(
     """Return the logits of some splits by example id; a split without texts is left out."""
     from distill.corpus import LogitTable
 
-    texts = {name: corpus.split(name) for name in splits if len(corpus.split(name))}
-    total, tables, before = sum(map(len, texts.values())), {}, 0
+    filled = {name: corpus.split(name) for name in splits if len(corpus.split(name))}
+    total, before = sum(map(len, filled.values())), 0
+    tables: dict[str, LogitTable] = {}
     classifier.network.to(device)
-    for name, split in texts.items():
-        logits = predict_logits(
-            classifier,
-            split.texts,
-            device=device,
-            progress=progress and (lambda done, _, before=before: progress(before + done, total)),
+
+    def tell(done: int, _: int) -> None:
+        if progress:
+            progress(before + done, total)
+
+    for name, split in filled.items():
+        tables[name] = LogitTable(
+            split.ids, predict_logits(classifier, split.texts, device=device, progress=tell)
         )
-        tables[name] = LogitTable(split.ids, logits)
         before += len(split)
     return tables
 
@@ -131,7 +134,9 @@ class OnnxModel:
             options.intra_op_num_threads = threads
             options.inter_op_num_threads = 1
         try:
-            self._session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                str(graph), options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # ONNX Runtime's own exceptions have no common base
             raise ModelError(f"{graph}: not a graph that ONNX Runtime can run ({error})") from error
         self._tokenizer = tokenizer
@@ -175,7 +180,9 @@ class Prediction:
 class Predictor:
     """A published model: raw text in, calibrated probabilities and labels out."""
 
-    def __init__(self, model: ModelFolder, backend: Literal["onnx", "torch"], *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: ModelFolder, backend: Literal["onnx", "torch"], *, threads: int | None = None
+    ) -> None:
         self._model, self._backend, self._threads = model, backend, threads
         self.task = model.task
         calibration = _read_calibration(model.path)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from distill.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from torch import Tensor
 
@@ -81,7 +81,7 @@ def ranking_scores(task: Task, logits: Array) -> Doubles:
     return np.asarray(scores - np.stack(others, axis=1), dtype=np.float64)
 
 
-def known_rows(scores: Array, columns: Doubles) -> Iterable[tuple[Array, Array]]:
+def known_rows(scores: Array, columns: Doubles) -> Iterator[tuple[Array, Array]]:
     """Yield for each label the scores and the 0/1 labels of the rows where it is known."""
     for label in range(columns.shape[1]):
         known = ~np.isnan(columns[:, label])

@@ -49,7 +49,9 @@ class ModelFolder:
         return TextClassifier(tokenizer, network.eval())
 
 
-def write_model(folder: Path, classifier: TextClassifier, config: ModelConfig, task: Task, role: Role) -> None:
+def write_model(
+    folder: Path, classifier: TextClassifier, config: ModelConfig, task: Task, role: Role
+) -> None:
     """Write a model folder: description, tokenizer, weights."""
     config.save(classifier, folder)
     save_weights(classifier.network, folder / WEIGHTS)
@@ -109,7 +111,9 @@ def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's parameters and buffers as safetensors, flushed to disk."""
     from safetensors.torch import save
 
-    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()
+    }
     # safetensors' own save_file maps a full disk to no OSError; plain writing does
     path.write_bytes(save(state))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill.contracts import BuildContext, Progress, Tracker, Workbench
 from distill.errors import TrainingDivergedError
 from distill.fingerprint import fingerprint
-from distill.plan import ModelSteps, Plan, Run, Step
+from distill.plan import ModelSteps, Plan, Run, Step, TeacherSteps
 from distill.store import Store
 from distill.workshop import Workshop
 
@@ -93,7 +93,11 @@ class Flow:
             from distill.stages.soft_targets import compute_soft_targets
 
             compute_soft_targets(
-                self._shop.place(steps.model), self._corpus, hardware=plan.hardware, trusted=plan.loaded.folder, bench=bench
+                self._shop.place(steps.model),
+                self._corpus,
+                hardware=plan.hardware,
+                trusted=plan.loaded.folder,
+                bench=bench,
             )
 
         with self._shop.box("teacher", steps.model) as box:
@@ -170,7 +174,7 @@ class Flow:
             places[f"students/{run.name}"] = folder
         return self._shop.store.publish(self._plan.experiment.name, places)
 
-    def _train_teacher(self, steps: ModelSteps, bench: Workbench) -> None:
+    def _train_teacher(self, steps: TeacherSteps, bench: Workbench) -> None:
         from distill.stages.teacher import train_teacher
 
         train_teacher(
@@ -211,7 +215,9 @@ class Flow:
         if steps is self._plan.teacher:
             evaluate(corpus=self._corpus, logits=teacher, teacher=None, bench=bench)
             return
-        model = read_model(self._shop.place(steps.model), trust_custom_code=True, beside=self._plan.loaded.folder)
+        model = read_model(
+            self._shop.place(steps.model), trust_custom_code=True, beside=self._plan.loaded.folder
+        )
         logits = predict_splits(model.classifier(), self._corpus, splits, device=self._plan.hardware.device)
         evaluate(corpus=self._corpus, logits=logits, teacher=teacher, bench=bench)
 
@@ -240,5 +246,5 @@ class Flow:
             seed=seed,
             base_folder=self._plan.loaded.folder,
             memo=memo,
-            teacher_folder=teacher and self._shop.place(teacher),
+            teacher_folder=self._shop.place(teacher) if teacher else None,
         )

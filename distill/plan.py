@@ -34,15 +34,22 @@ class ModelSteps:
     """A model and its evaluation: the teacher, the baseline, or one student's run."""
 
     name: str
-    config: ModelConfig
     model: Step
     evaluation: Step
+
+
+@dataclass(frozen=True)
+class TeacherSteps(ModelSteps):
+    """The teacher, or the baseline, which is made as a teacher is."""
+
+    config: TeacherConfig
 
 
 @dataclass(frozen=True)
 class Run(ModelSteps):
     """One student, one objective, one seed."""
 
+    config: StudentConfig
     student: str
     objective: str
     seed: int
@@ -52,7 +59,9 @@ class Run(ModelSteps):
 class Plan:
     """All steps of an experiment, in the order in which they run. Needs no torch."""
 
-    def __init__(self, loaded: LoadedExperiment, store: Store, hardware: Hardware, only: str | None = None) -> None:
+    def __init__(
+        self, loaded: LoadedExperiment, store: Store, hardware: Hardware, only: str | None = None
+    ) -> None:
         """Work out every key.
 
         Args:
@@ -97,22 +106,24 @@ class Plan:
     @cached_property
     def soft_targets(self) -> Step:
         """The teacher's logits."""
-        return self._step("soft_targets", "soft-targets", teacher=self._teacher_model.key, **self._numerics("fp32"))
+        return self._step(
+            "soft_targets", "soft-targets", teacher=self._teacher_model.key, **self._numerics("fp32")
+        )
 
     @cached_property
-    def teacher(self) -> ModelSteps:
+    def teacher(self) -> TeacherSteps:
         """The teacher."""
         model = self._teacher_model
-        return ModelSteps("teacher", self.experiment.teacher, model, self._evaluation("teacher", model))
+        return TeacherSteps("teacher", model, self._evaluation("teacher", model), self.experiment.teacher)
 
     @cached_property
-    def baseline(self) -> ModelSteps | None:
+    def baseline(self) -> TeacherSteps | None:
         """The standing baseline."""
         config = self.experiment.baseline
         if config is None:
             return None
         model = self._teacher_step("baseline", config)
-        return ModelSteps("baseline", config, model, self._evaluation("baseline", model))
+        return TeacherSteps("baseline", model, self._evaluation("baseline", model), config)
 
     @cached_property
     def measured(self) -> Mapping[str, Step]:
@@ -149,7 +160,11 @@ class Plan:
     def artifact(self, run: Run) -> Step:
         """The folder to publish of one run."""
         return self._step(
-            "artifacts", run.name, evaluation=run.evaluation.key, speed=self.speed.key, experiment=self.experiment.name
+            "artifacts",
+            run.name,
+            evaluation=run.evaluation.key,
+            speed=self.speed.key,
+            experiment=self.experiment.name,
         )
 
     def models(self) -> Iterator[ModelSteps]:
@@ -187,9 +202,8 @@ class Plan:
                 for seed in experiment.seeds:
                     name = f"{student}/{objective}/seed{seed}"
                     model = self._student_step(name, config, objective_config, seed)
-                    yield Run(
-                        name, config, model, self._evaluation(name, model), student, objective, seed, objective_config
-                    )
+                    evaluation = self._evaluation(name, model)
+                    yield Run(name, model, evaluation, config, student, objective, seed, objective_config)
 
     def _student_step(self, name: str, config: StudentConfig, objective: ObjectiveConfig, seed: int) -> Step:
         return self._step(
@@ -206,7 +220,11 @@ class Plan:
 
     def _teacher_step(self, name: str, config: TeacherConfig) -> Step:
         return self._step(
-            "teacher", name, teacher=self._component(TEACHERS, config), data=self.data.key, **self._training(config)
+            "teacher",
+            name,
+            teacher=self._component(TEACHERS, config),
+            data=self.data.key,
+            **self._training(config),
         )
 
     def _evaluation(self, name: str, model: Step) -> Step:

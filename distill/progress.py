@@ -57,7 +57,9 @@ class ConsoleProgress:
         """Say how long it took."""
         self._end_line()
         made = self._number - self._cached
-        self._write(f"{made} steps done, {self._cached} found in the store, {_clock(time.monotonic() - self._begun)}\n")
+        self._write(
+            f"{made} steps done, {self._cached} found in the store, {_clock(time.monotonic() - self._begun)}\n"
+        )
 
     def _end_line(self) -> None:
         if self._live and self._title:

@@ -62,7 +62,9 @@ class Registry(Generic[T]):
             )
         packages = sorted({p.dist.name for p in claims if p.dist})
         if len(packages) > 1:
-            raise ConfigError(f"{self.noun} kind '{kind}' is claimed by several packages: {', '.join(packages)}")
+            raise ConfigError(
+                f"{self.noun} kind '{kind}' is claimed by several packages: {', '.join(packages)}"
+            )
         try:
             found = claims[0].load()
         except (ImportError, AttributeError) as error:
@@ -98,7 +100,9 @@ class Registry(Generic[T]):
     def _check(self, kind: str, found: object) -> type[T]:
         if isinstance(found, type) and issubclass(found, self.base):
             return found
-        raise ConfigError(f"{self.noun} '{kind}' is not a subclass of {self.base.__module__}.{self.base.__name__}")
+        raise ConfigError(
+            f"{self.noun} '{kind}' is not a subclass of {self.base.__module__}.{self.base.__name__}"
+        )
 
 
 @contextmanager

@@ -144,12 +144,18 @@ class FastTokenizer:
         if model == "word":
             rust = RustTokenizer(models.WordLevel(unk_token=UNKNOWN))
             trainer = trainers.WordLevelTrainer(
-                vocab_size=vocabulary_size, min_frequency=min_frequency, special_tokens=special, show_progress=False
+                vocab_size=vocabulary_size,
+                min_frequency=min_frequency,
+                special_tokens=special,
+                show_progress=False,
             )
         else:
             rust = RustTokenizer(models.WordPiece(unk_token=UNKNOWN))
             trainer = trainers.WordPieceTrainer(
-                vocab_size=vocabulary_size, min_frequency=min_frequency, special_tokens=special, show_progress=False
+                vocab_size=vocabulary_size,
+                min_frequency=min_frequency,
+                special_tokens=special,
+                show_progress=False,
             )
         steps: list[normalizers.Normalizer] = [normalizers.NFC()]
         if lowercase:
@@ -179,6 +185,7 @@ def collate(encodings: Sequence[Encoding], pad_values: Mapping[str, float]) -> B
         shape = tuple(max(sizes) for sizes in zip(*(row.shape for row in rows), strict=True))
         padded = np.full((len(rows), *shape), pad_values.get(name, 0), dtype=first.dtype)
         for index, row in enumerate(rows):
-            padded[(index, *(slice(0, size) for size in row.shape))] = row
+            place: tuple[int | slice, ...] = (index, *(slice(0, size) for size in row.shape))
+            padded[place] = row
         batch[name] = padded
     return batch

@@ -56,7 +56,9 @@ class Box:
                 step.stage,
                 step.key,
                 step.name,
-                lambda result, scratch: produce(Workbench(result, scratch, self._opened_log(), self._shop.progress)),
+                lambda result, scratch: produce(
+                    Workbench(result, scratch, self._opened_log(), self._shop.progress)
+                ),
             )
         self._shop.places[step] = found
         return found

@@ -5,7 +5,11 @@ import textwrap
 import numpy as np
 import pytest
 
-GOOD, BAD, PLAIN = ("lovely", "splendid", "great"), ("dreadful", "awful", "rotten"), ("film", "day", "meal", "bus", "tea")
+GOOD, BAD, PLAIN = (
+    ("lovely", "splendid", "great"),
+    ("dreadful", "awful", "rotten"),
+    ("film", "day", "meal", "bus", "tea"),
+)
 
 
 def write_reviews(path, rows, seed):

@@ -59,7 +59,10 @@ def test_a_good_file_is_read(write):
 
 def test_training_overrides_single_keys(write):
     experiment = load_experiment(write(GOOD)).experiment
-    teacher, mean = experiment.training_of(experiment.teacher), experiment.training_of(experiment.students["mean"])
+    teacher, mean = (
+        experiment.training_of(experiment.teacher),
+        experiment.training_of(experiment.students["mean"]),
+    )
     assert (teacher.max_epochs, teacher.learning_rate, teacher.batch_size) == (1, 4e-5, 64)
     assert (mean.max_epochs, mean.batch_size) == (2, 16)
 
@@ -147,7 +150,12 @@ def test_tags_are_refused_and_run_nothing(write):
 def test_overrides_replace_and_add_values(write):
     experiment = load_experiment(
         write(GOOD),
-        ["students.cnn.kernel_sizes=[2,3]", "training.patience=null", "speed.rounds=3", "students.cnn.training.batch_size=8"],
+        [
+            "students.cnn.kernel_sizes=[2,3]",
+            "training.patience=null",
+            "speed.rounds=3",
+            "students.cnn.training.batch_size=8",
+        ],
     ).experiment
     assert experiment.students["cnn"].kernel_sizes == (2, 3)
     assert experiment.training.patience is None
@@ -159,8 +167,14 @@ def test_overrides_replace_and_add_values(write):
     ("override", "message"),
     [
         ("seeds", "--set seeds: expected path.to.key=value"),
-        ("students.cn.dropout=0.1", "--set students.cn.dropout=0.1: no 'cn' in students, did you mean 'cnn'?"),
-        ("trainin.batch_size=1", "--set trainin.batch_size=1: unknown key 'trainin', did you mean 'training'?"),
+        (
+            "students.cn.dropout=0.1",
+            "--set students.cn.dropout=0.1: no 'cn' in students, did you mean 'cnn'?",
+        ),
+        (
+            "trainin.batch_size=1",
+            "--set trainin.batch_size=1: unknown key 'trainin', did you mean 'training'?",
+        ),
         ("name.x=1", "--set name.x=1: name is not a map, but 'try'"),
         ("seeds=[", "--set seeds=[: the value is not YAML"),
         (

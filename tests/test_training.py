@@ -56,7 +56,9 @@ class BagOfWords(nn.Module):
 def make_texts(count, seed):
     rng = np.random.default_rng(seed)
     texts = [" ".join(rng.choice(WORDS, rng.integers(1, 12))) for _ in range(count)]
-    labels = np.array([["fine" in t or "nice" in t, "awful" in t or "poor" in t] for t in texts], dtype=np.float32)
+    labels = np.array(
+        [["fine" in t or "nice" in t, "awful" in t or "poor" in t] for t in texts], dtype=np.float32
+    )
     return Split(tuple(str(i) for i in range(count)), tuple(texts), labels)
 
 
@@ -74,7 +76,9 @@ def make_bench(tmp_path):
     def make(name="run", progress=None):
         for part in ("result", "scratch"):
             (tmp_path / name / part).mkdir(parents=True, exist_ok=True)
-        return Workbench(tmp_path / name / "result", tmp_path / name / "scratch", KeptLog(), progress or Silence())
+        return Workbench(
+            tmp_path / name / "result", tmp_path / name / "scratch", KeptLog(), progress or Silence()
+        )
 
     return make
 
@@ -117,9 +121,18 @@ def test_accumulation_equals_a_larger_batch(make_bench, micro):
     whole, parts = make_classifier(), make_classifier()
     objective = SoftTargetConfig(soft_weight=0.6)
     logits = np.random.default_rng(5).normal(size=(100, 2)).astype(np.float32)
-    half_known = dataclasses.replace(TRAIN, labels=np.where(np.arange(100)[:, None] % 3, TRAIN.labels, np.nan))
+    half_known = dataclasses.replace(
+        TRAIN, labels=np.where(np.arange(100)[:, None] % 3, TRAIN.labels, np.nan)
+    )
     for classifier, name, size in ((whole, "whole", None), (parts, "parts", micro)):
-        train(classifier, make_bench(name), objective=objective, logits=logits, split=half_known, micro_batch_size=size)
+        train(
+            classifier,
+            make_bench(name),
+            objective=objective,
+            logits=logits,
+            split=half_known,
+            micro_batch_size=size,
+        )
     np.testing.assert_allclose(weights_of(whole), weights_of(parts), rtol=1e-4, atol=1e-5)
 
 
@@ -133,7 +146,9 @@ def test_first_step_equals_plain_pytorch(make_bench):
     loss = torch.zeros(())
     for encoding, labels in zip(batch, TRAIN.labels, strict=True):
         logits = plain.network(**{k: torch.from_numpy(v)[None] for k, v in encoding.items()})[0]
-        loss = loss + nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(labels), reduction="sum")
+        loss = loss + nn.functional.binary_cross_entropy_with_logits(
+            logits, torch.from_numpy(labels), reduction="sum"
+        )
     (loss / 100).backward()
     optimizer.step()
     np.testing.assert_allclose(weights_of(ours), weights_of(plain), rtol=1e-4, atol=1e-5)
@@ -187,7 +202,9 @@ def test_cached_soft_targets_equal_online_ones(make_bench, tmp_path):
     teacher = make_classifier(seed=7)
     online = predict_logits(teacher, TRAIN.texts, batch_size=100)
     shuffled = np.random.default_rng(2).permutation(100)
-    LogitTable(tuple(TRAIN.ids[i] for i in shuffled), online[shuffled]).save(tmp_path / "t.parquet", TASK.label_names)
+    LogitTable(tuple(TRAIN.ids[i] for i in shuffled), online[shuffled]).save(
+        tmp_path / "t.parquet", TASK.label_names
+    )
     cached = LogitTable.load(tmp_path / "t.parquet").rows(TRAIN.ids)
     np.testing.assert_array_equal(cached, online)
     one, other = make_classifier(), make_classifier()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Config(BaseModel):
     """A frozen section of an experiment file; an unknown key is an error that names the closest known one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+    )
 
     @model_validator(mode="wrap")
     @classmethod

@@ -31,7 +31,9 @@ def error_at(key: str, message: str, value: Any) -> ValidationError:
 def name_closest_keys(error: ValidationError, known: Iterable[str]) -> ValidationError:
     """Reword the unknown keys of one model, which alone knows what its keys are called."""
     names = list(known)
-    return ValidationError.from_exception_data(error.title, [_reworded(found, names) for found in error.errors()])
+    return ValidationError.from_exception_data(
+        error.title, [_reworded(found, names) for found in error.errors()]
+    )
 
 
 def _reworded(found: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
@@ -87,7 +89,9 @@ _WANTED: Mapping[str, str] = {
 
 
 def _closest(found: ErrorDetails) -> str:
-    known = [part.strip(" '") for part in str(found.get("ctx", {})["expected"]).replace(" or ", ",").split(",")]
+    known = [
+        part.strip(" '") for part in str(found.get("ctx", {})["expected"]).replace(" or ", ",").split(",")
+    ]
     return did_you_mean(found["input"], known)
 
 

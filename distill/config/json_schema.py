@@ -22,18 +22,20 @@ class CustomKind(BaseModel):
 
 def experiment_schema() -> dict[str, Any]:
     """Return the schema, with the knobs of every kind that is installed."""
-    student, teacher, objective = _any_kind(STUDENTS), _any_kind(TEACHERS), _any_kind(OBJECTIVES)
-    model = create_model(
-        "Experiment",
-        __base__=Experiment,
-        teacher=(teacher, ...),
-        baseline=(teacher | None, None),
-        students=(dict[str, student], ...),
-        objectives=(dict[str, objective], ...),
-    )
+    fields: dict[str, Any] = {
+        "teacher": (_any_kind(TEACHERS), ...),
+        "baseline": (_any_kind(TEACHERS) | None, None),
+        "students": (_map_of(_any_kind(STUDENTS)), ...),
+        "objectives": (_map_of(_any_kind(OBJECTIVES)), ...),
+    }
+    model = create_model("Experiment", __base__=Experiment, **fields)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
 
 
 def _any_kind(registry: Registry[Any]) -> Any:
     kinds = [registry.resolve(kind) for kind in registry.kinds]
     return reduce(or_, kinds) | CustomKind
+
+
+def _map_of(kinds: Any) -> Any:
+    return dict[str, kinds]

@@ -73,7 +73,9 @@ def _read(file: Path) -> CommentedMap:
     except (IsADirectoryError, PermissionError) as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 (byte {error.start}: 0x{error.object[error.start]:02x})") from None
+        raise ConfigError(
+            f"{file}: not UTF-8 (byte {error.start}: 0x{error.object[error.start]:02x})"
+        ) from None
     except DuplicateKeyError as error:
         raise ConfigError(_duplicate(file, error)) from None
     except MarkedYAMLError as error:
@@ -82,7 +84,9 @@ def _read(file: Path) -> CommentedMap:
     except YAMLError as error:
         raise ConfigError(f"{file}: not YAML: {error}") from None
     if not isinstance(tree, CommentedMap):
-        raise ConfigError(f"{file}:1: expected a map with the keys name, data, teacher, students, objectives and seeds")
+        raise ConfigError(
+            f"{file}:1: expected a map with the keys name, data, teacher, students, objectives and seeds"
+        )
     return tree
 
 
@@ -132,7 +136,9 @@ def _apply(tree: Any, override: _Override) -> None:
             else:
                 parent = ".".join(override.path[:depth])
                 if parent in {"students", "objectives"}:
-                    raise ConfigError(f"--set {override.text}: no '{part}' in {parent}{did_you_mean(part, node)}")
+                    raise ConfigError(
+                        f"--set {override.text}: no '{part}' in {parent}{did_you_mean(part, node)}"
+                    )
                 node[part] = {}
         node = node[part]
         if not isinstance(node, dict):

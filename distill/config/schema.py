@@ -54,7 +54,7 @@ class WandbConfig(Config):
     """`auto` is online when a key is there, else offline: everything is kept to be synchronised later."""
     project: str = "distill"
     entity: str | None = None
-    tags: list[str] = []
+    tags: tuple[str, ...] = ()
 
 
 class RuntimeConfig(Config):
@@ -78,7 +78,7 @@ class Experiment(Config):
     """Groups the runs, in the store and in the dashboard."""
     data: DataConfig
     teacher: TeacherSlot
-    baseline: TeacherSlot | None = Field(default={"kind": "linear"}, validate_default=True)  # type: ignore[assignment]
+    baseline: TeacherSlot | None = Field(default={"kind": "linear"}, validate_default=True)
     """The standing baseline of every frontier; null leaves it out."""
     students: dict[Name, StudentSlot] = Field(min_length=1)
     objectives: dict[Name, ObjectiveSlot] = Field(min_length=1)

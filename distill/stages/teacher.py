@@ -32,7 +32,8 @@ def train_teacher(
     torch.set_num_threads(hardware.threads)
     torch.manual_seed(context.seed)
     if config.fits_in_closed_form:
-        classifier, how = config.fit(context, corpus.train, corpus.validation), {"fitted": "closed form"}
+        classifier = config.fit(context, corpus.train, corpus.validation)
+        how: dict[str, object] = {"fitted": "closed form"}
     elif not config.fine_tune:
         _check_labels(config, context)
         classifier, how = config.build(context), {"fitted": "as it is"}

@@ -108,7 +108,8 @@ class TrainingBatches:
         batch = collate([self._encodings[i] for i in rows], self._pad_values)
         logits = self._set.teacher_logits
         targets = Targets(
-            torch.from_numpy(self._set.labels[rows]), None if logits is None else torch.from_numpy(logits[rows])
+            torch.from_numpy(self._set.labels[rows]),
+            None if logits is None else torch.from_numpy(logits[rows]),
         )
         return MicroBatch({name: torch.from_numpy(array) for name, array in batch.items()}, targets)
 
@@ -124,7 +125,9 @@ class TrainingBatches:
 class ValidationBatches:
     """All validation texts, sorted by length, as (rows, inputs)."""
 
-    def __init__(self, encodings: Sequence[Encoding], pad_values: Mapping[str, float], batch_size: int) -> None:
+    def __init__(
+        self, encodings: Sequence[Encoding], pad_values: Mapping[str, float], batch_size: int
+    ) -> None:
         self._batches = [
             (rows, collate([encodings[i] for i in rows], pad_values))
             for rows in length_sorted_batches(encodings, batch_size)

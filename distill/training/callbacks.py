@@ -10,37 +10,36 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers.logger import Logger
+from torch import nn
 
 from distill.contracts import Progress, RunLog
 from distill.errors import InterruptedRunError
 from distill.model_folder import load_weights, save_weights
-from distill.training.module import DistillationModule
 
 
 class KeepBest(Callback):
     """Keeps the weights of the best validation, and stops after `patience` validations without a better one."""
 
-    def __init__(self, path: Path, patience: int | None) -> None:
-        self._path, self._patience = path, patience
+    def __init__(self, path: Path, network: nn.Module, metric_name: str, patience: int | None) -> None:
+        self._path, self._network, self._metric_name, self._patience = path, network, metric_name, patience
         self.best, self.best_step, self.validations_since = float("-inf"), 0, 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compare with the best so far; the first of equals stays."""
-        assert isinstance(pl_module, DistillationModule)
-        value = float(trainer.callback_metrics[pl_module.metric_name])
+        value = float(trainer.callback_metrics[self._metric_name])
         if value > self.best:
             self.best, self.best_step, self.validations_since = value, trainer.global_step, 0
             aside = self._path.with_suffix(".partial")
-            save_weights(pl_module.network, aside)
+            save_weights(self._network, aside)
             aside.replace(self._path)
             return
         self.validations_since += 1
         if self._patience is not None and self.validations_since >= self._patience:
             trainer.should_stop = True
 
-    def restore(self, module: DistillationModule) -> None:
+    def restore(self) -> None:
         """Put the best weights back."""
-        load_weights(module.network, self._path)
+        load_weights(self._network, self._path)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
@@ -58,12 +57,19 @@ class SaveProgress(Callback):
     Never right at a validation: Lightning would then have to know which half of that moment was done.
     """
 
-    def __init__(self, path: Path, *, every_seconds: float, steps_per_validation: int, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, path: Path, *, every_seconds: float, steps_per_validation: int, stopping: Callable[[], bool]
+    ) -> None:
         self._path, self._every, self._interval = path, every_seconds, steps_per_validation
         self._stopping, self._saved_at = stopping, time.monotonic()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Save when it is time."""
         stop = self._stopping()
@@ -83,19 +89,24 @@ class SaveProgress(Callback):
 class TellProgress(Callback):
     """Tells how many steps are done, about once a second."""
 
-    def __init__(self, progress: Progress, total_steps: int) -> None:
-        self._progress, self._total, self._told_at = progress, total_steps, 0.0
+    def __init__(self, progress: Progress, metric_name: str, total_steps: int) -> None:
+        self._progress, self._metric_name, self._total = progress, metric_name, total_steps
+        self._told_at = 0.0
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ARG002
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Tell the step, with the last validation figure."""
         if time.monotonic() - self._told_at < 1 and batch_idx + 1 < self._total:
             return
         self._told_at = time.monotonic()
-        assert isinstance(pl_module, DistillationModule)
-        value = trainer.callback_metrics.get(pl_module.metric_name)
-        note = "" if value is None else f"{pl_module.metric_name} {float(value):.4f}"
+        value = trainer.callback_metrics.get(self._metric_name)
+        note = "" if value is None else f"{self._metric_name} {float(value):.4f}"
         self._progress.advance(batch_idx + 1, self._total, note)
 
 

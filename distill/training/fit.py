@@ -106,7 +106,10 @@ def fit(
     module = DistillationModule(
         classifier.network, objective, task, validation, settings, total_steps=schedule.total_steps, seed=seed
     )
-    checkpoint, keep_best = bench.scratch / "last.ckpt", KeepBest(bench.scratch / "best.safetensors", settings.patience)
+    checkpoint = bench.scratch / "last.ckpt"
+    keep_best = KeepBest(
+        bench.scratch / "best.safetensors", classifier.network, module.metric_name, settings.patience
+    )
     with deferred() as stopping, _quiet_lightning():
         trainer = Trainer(
             max_epochs=1,  # one long epoch: the order of batches knows its own epochs
@@ -118,7 +121,7 @@ def fit(
             log_every_n_steps=1,
             callbacks=[
                 keep_best,
-                TellProgress(bench.progress, schedule.total_steps),
+                TellProgress(bench.progress, module.metric_name, schedule.total_steps),
                 SaveProgress(
                     checkpoint,
                     every_seconds=checkpoint_seconds,
@@ -142,7 +145,7 @@ def fit(
             ckpt_path=checkpoint if checkpoint.is_file() else None,
             weights_only=True,
         )
-    keep_best.restore(module)
+    keep_best.restore()
     classifier.network.to("cpu").eval()
     return TrainingSummary(trainer.global_step, keep_best.best_step, module.metric_name, keep_best.best)
 

@@ -73,10 +73,10 @@ class DistillationModule(LightningModule):
         optimizer.step()  # type: ignore[union-attr]
         optimizer.zero_grad()  # type: ignore[union-attr]
         scheduler = self.lr_schedulers()
-        scheduler.step()  # type: ignore[union-attr, call-arg]
+        scheduler.step()  # type: ignore[union-attr]
         self._step += 1
         if self._step % LOG_EVERY == 0:
-            self._log_curves(terms, rows, norm, scheduler.get_last_lr()[0])  # type: ignore[union-attr]
+            self._log_curves(terms, rows, norm, float(scheduler.get_last_lr()[0]))  # type: ignore[union-attr]
 
     def _learn(self, micro: MicroBatch, rows: int) -> dict[str, Tensor]:
         """Add the gradients of a micro batch; return its terms as shares of the step's mean."""
@@ -156,7 +156,8 @@ def _decay_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any
     embeddings = {
         id(p) for module in network.modules() if isinstance(module, nn.Embedding) for p in module.parameters()
     }
-    decayed, kept = [], []
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
     for parameter in network.parameters():
         if parameter.requires_grad:
             decays = parameter.ndim > 1 and id(parameter) not in embeddings
