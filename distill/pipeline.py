@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +102,10 @@ class Flow:
 
         with self._shop.box("teacher", steps.model) as box:
             box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
-        with self._shop.box("soft-targets", plan.soft_targets) as box:
-            box.make(plan.soft_targets, soft_targets)
-        with self._shop.box("teacher", steps.model) as box:
+            box.publish(steps.model, "teacher", uses=(plan.data,))
+            with self._shop.box("soft-targets", plan.soft_targets) as inner:
+                inner.make(plan.soft_targets, soft_targets)
+                inner.publish(plan.soft_targets, "soft-targets", uses=(plan.data, steps.model))
             box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
 
     def baseline(self) -> None:
@@ -167,11 +168,11 @@ class Flow:
     def artifacts(self, frontier: Path) -> Path:
         """Put each student's folder together and publish it; return the folder of names for people."""
         places = {path.name: path for path in frontier.iterdir() if path.suffix in {".png", ".html", ".csv"}}
-        for run in self._plan.runs:
-            step = self._plan.artifact(run)
-            with self._shop.box("artifacts", step) as box:
-                folder = box.make(step, lambda bench, run=run: self._assemble(run, bench))
-            places[f"students/{run.name}"] = folder
+        with self._shop.box("artifacts", self._plan.frontier) as box:
+            for run in self._plan.runs:
+                step = self._plan.artifact(run)
+                places[f"students/{run.name}"] = box.make(step, partial(self._assemble, run))
+                box.publish(step, "student", uses=(self._plan.data, self._plan.soft_targets))
         return self._shop.store.publish(self._plan.experiment.name, places)
 
     def _train_teacher(self, steps: TeacherSteps, bench: Workbench) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from distill.config.schema import Experiment
-from distill.contracts import Progress, RunLog, Tracker, Workbench
+from distill.contracts import Artifact, Progress, RunLog, Tracker, Workbench
 from distill.plan import Step
 from distill.store import Store
 
@@ -25,6 +25,10 @@ class Workshop:
         """Return a context for the steps of one box of the flow, named after its first step."""
         return Box(self, job_type, step)
 
+    def artifact_name(self, step: Step) -> str:
+        """Return the name under which a step's result is published."""
+        return f"{self.experiment.name}-{step.name.replace('/', '-')}"
+
     def place(self, step: Step) -> Path:
         """Return the folder of a result that an earlier box made or found."""
         return self.places[step]
@@ -37,6 +41,7 @@ class Box:
         self._shop, self._job_type, self._step = workshop, job_type, step
         self._stack = ExitStack()
         self._log: RunLog | None = None
+        self._made: set[Step] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -51,17 +56,30 @@ class Box:
         store = self._shop.store
         found = store.find(step.stage, step.key)
         self._shop.progress.stage(step.stage, step.name, cached=found is not None)
+
+        def work(result: Path, scratch: Path) -> None:
+            produce(Workbench(result, scratch, self._opened_log(), self._shop.progress))
+            self._made.add(step)
+
         if found is None:
-            found = store.obtain(
-                step.stage,
-                step.key,
-                step.name,
-                lambda result, scratch: produce(
-                    Workbench(result, scratch, self._opened_log(), self._shop.progress)
-                ),
-            )
+            found = store.obtain(step.stage, step.key, step.name, work)
         self._shop.places[step] = found
         return found
+
+    def publish(self, step: Step, kind: str, uses: Sequence[Step]) -> None:
+        """Log the folder of a step that was made just now as an artifact, with what it was made from."""
+        if step in self._made:
+            name = self._shop.artifact_name
+            self._opened_log().artifact(
+                Artifact(
+                    name=name(step),
+                    type=kind,
+                    folder=self._shop.place(step),
+                    metadata={"fingerprint": step.key, "experiment": self._shop.experiment.name, "run": step.name},
+                    aliases=(step.name,),
+                    uses=tuple(name(used) for used in uses),
+                )
+            )
 
     def _opened_log(self) -> RunLog:
         if self._log is None:
