@@ -20,7 +20,7 @@ REASONS = {
 
 # torch and safetensors are C++ and Rust: there a full disk is a RuntimeError, or an error of their own
 FULL_DISK_TEXT = re.compile(
-    r"No space left on device|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs \d+",
+    r"No space left on device|\d+ requested and \d+ written|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs \d+",
     re.IGNORECASE,
 )
 

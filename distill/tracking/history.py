@@ -27,36 +27,37 @@ class HistoryLog:
         self._kept = read_history(path)
         self.recorded_until = max((line["step"] for line in self._kept), default=-1)
         """The last step that an earlier try has recorded; -1 for none."""
-        self._step = -1
+        self.step = -1
+        """The last step that this run has recorded, or goes on from; -1 for none."""
         self._goes_on = False
         self._file = path.open("a", encoding="utf-8")
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Append values at an optimiser step."""
-        self._step = max(self._step, step)
+        self.step = max(self.step, step)
         self._append("metrics", step, values=values)
 
     def summary(self, values: Mapping[str, Any]) -> None:
         """Append what is final for the run."""
-        self._append("summary", self._step, values=values)
+        self._append("summary", self.step, values=values)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Append a table."""
-        self._append("table", self._step, name=name, columns=columns, rows=rows)
+        self._append("table", self.step, name=name, columns=columns, rows=rows)
 
     def picture(self, name: str, path: Path) -> None:
         """Append where a picture or a page lies, as seen from the history file."""
-        self._append("picture", self._step, name=name, path=self._relative(path))
+        self._append("picture", self.step, name=name, path=self._relative(path))
 
     def artifact(self, artifact: Artifact) -> None:
         """Append what was published, and where its folder lies, as seen from the history file."""
         described = asdict(artifact) | {"folder": self._relative(artifact.folder)}
-        self._append("artifact", self._step, **described)
+        self._append("artifact", self.step, **described)
 
     def rewind(self, step: int) -> None:
         """Go on after a step: drop what was recorded later, since it will be recorded again."""
         self._rewrite([line for line in self._kept if line["step"] <= step])
-        self._step = step
+        self.step = step
 
     def close(self) -> None:
         """Close the file."""

@@ -51,5 +51,5 @@ def open_tracker(
     if mode == "disabled":
         return HistoryTracker()
     return WandbTracker(
-        Project(project, entity, experiment, tuple(tags)), store_root / "wandb", mode, progress
+        Project(project, entity, experiment, tuple(tags)), store_root.absolute() / "wandb", mode, progress
     )

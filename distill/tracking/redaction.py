@@ -14,7 +14,7 @@ SHORTEST_SECRET = 8
 
 
 def redacted(value: Any) -> Any:
-    """Return a configuration without secrets: by the name of their key, by the environment, or in an address."""
+    """Return a configuration without secrets: told by their key's name, the environment or an address."""
     return _redacted(value, _secrets_of_environment())
 
 

@@ -49,12 +49,12 @@ class WandbLog:
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Record a table."""
         self._history.table(name, columns, rows)
-        self._tell(lambda run: run.log({name: _table(columns, rows)}))
+        self._show(name, lambda: _table(columns, rows))
 
     def picture(self, name: str, path: Path) -> None:
         """Record a picture or a page."""
         self._history.picture(name, path)
-        self._tell(lambda run: run.log({name: _picture(path)}))
+        self._show(name, lambda: _picture(path))
 
     def artifact(self, artifact: Artifact) -> None:
         """Publish a folder; online, with an edge from each artifact that it was made from."""
@@ -67,6 +67,11 @@ class WandbLog:
     def rewind(self, step: int) -> None:
         """Go on after a step."""
         self._history.rewind(step)
+
+    def _show(self, name: str, make: Callable[[], Any]) -> None:
+        """Put a table or a picture beside the last step's figures, not on a step of its own."""
+        step = self._history.step if self._history.step >= 0 else None
+        self._tell(lambda run: run.log({name: make()}, step=step))
 
     @staticmethod
     def _link(run: wandb.Run, uses: Sequence[str]) -> None:

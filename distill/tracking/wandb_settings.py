@@ -89,7 +89,7 @@ def run_settings(folder: Path, mode: Mode) -> wandb.Settings:
 
 
 def stop_service() -> None:
-    """Stop wandb's own process; one that does not stop is ended, else wandb waits for it when Python exits."""
+    """Stop wandb's own process; one that does not stop is ended, else Python waits for it at exit."""
     import wandb
 
     try:

@@ -77,9 +77,7 @@ class WandbTracker:
         lines = []
         if self._kept_offline:
             runs = f"{shlex.quote(str(self._folder / 'wandb'))}/offline-run-*"
-            lines.append(
-                f"wandb: {self._kept_offline} runs are kept offline; to send them: wandb sync {runs}"
-            )
+            lines.append(f"wandb: runs kept offline: {self._kept_offline}; to send them: wandb sync {runs}")
         if self._unfinished:
             runs = " ".join(shlex.quote(str(place)) for place in self._unfinished)
             lines.append(
@@ -97,6 +95,8 @@ class WandbTracker:
         run: wandb.Run | None = None
         if self._mode == "online":
             run = self._attempt(lambda: self._init(name, job_type, key, config))
+            if run is None:
+                stop_service()  # it holds the id of the run that could not be opened
         if run is None and self._mode == "offline":
             run = self._attempt(lambda: self._init(name, job_type, key, config))
             self._kept_offline += run is not None
