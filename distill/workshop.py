@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,4 +92,6 @@ class Box:
                 history=self._shop.store.root / "history" / f"{self._step.stage}-{self._step.key}.jsonl",
             )
             self._log = self._stack.enter_context(run)
+            if self._step in self._shop.places:
+                self._log.rewind(sys.maxsize)  # the training is done and stays recorded; this goes on after it
         return self._log
