@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import numpy as np
@@ -11,10 +12,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from distill.cli import main
 from distill.config.base import ObjectiveConfig, StudentConfig
 from distill.config.loading import load_experiment
+from distill.config.schema import STUDENTS
+from distill.contracts import Task
+from distill.model_folder import write_model
 from distill.objectives.configs import HardConfig, LogitMSEConfig, SoftTargetConfig
 from distill.testing import check_objective, check_student
+from distill.testing.examples import TEXTS, context_for
 from distill.tokenizer import FastTokenizer
 
 PAGE = (Path(__file__).parents[1] / "docs" / "write-a-student.md").read_text(encoding="utf-8")
@@ -43,6 +49,22 @@ def test_the_page_s_student_is_thirty_lines_and_passes_the_page_s_check(lab, mon
 def test_the_page_s_experiment_is_valid(lab):
     loaded = load_experiment(lab / "experiment.yaml")
     assert loaded.experiment.students["mine"].model_dump()["hidden_size"] == 32
+
+
+def test_the_page_s_student_predicts_only_for_those_who_trust_it(lab, tmp_path, capsys):
+    folder, task = tmp_path / "student", Task("multi_label", ("praise", "complaint"))
+    folder.mkdir()
+    config = STUDENTS.resolve("my_lab:GatedMeanConfig", beside=lab)()
+    with TemporaryDirectory() as scratch:
+        classifier = config.build(context_for(task, TEXTS, Path(scratch), lab))
+    write_model(folder, classifier, config, task, "student")
+    sys.modules.pop("my_lab")
+    command = ["predict", str(folder), "--text", "What a good day", "--code-folder", str(lab)]
+    assert main(command) == 2
+    assert "my_lab" not in sys.modules
+    assert "if you trust it, say --trust-custom-code" in capsys.readouterr().err
+    assert main([*command, "--trust-custom-code"]) == 0
+    assert re.match(r"praise 0\.\d{4}  complaint 0\.\d{4}", capsys.readouterr().out)
 
 
 # Students, each with one mistake

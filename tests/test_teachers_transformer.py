@@ -47,11 +47,7 @@ def bert(tmp_path):
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "mpnet"])
 def test_logits_are_those_of_transformers_whatever_the_batch_mates(tmp_path, family):
-    folder = tmp_path / family
-    if family == "bert":
-        tiny.write_bert(folder, LABELS)
-    else:
-        tiny.write_padded_with_one(folder, family, LABELS)
+    folder = tiny.write(tmp_path / family, family, LABELS)
     expected = logits_of_transformers(folder)
     assert expected.std(axis=0).min() > 0.1
     classifier = built(folder, fine_tune=False)
@@ -62,11 +58,7 @@ def test_logits_are_those_of_transformers_whatever_the_batch_mates(tmp_path, fam
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 def test_a_head_with_the_labels_in_another_order_is_put_in_order(tmp_path, family):
-    folder = tmp_path / family
-    if family == "bert":
-        tiny.write_bert(folder, LABELS)
-    else:
-        tiny.write_padded_with_one(folder, family, LABELS)
+    folder = tiny.write(tmp_path / family, family, LABELS)
     found = predict_logits(built(folder, ("fear", "joy", "anger"), fine_tune=False), tiny.TEXTS)
     assert_allclose(found, logits_of_transformers(folder)[:, [2, 0, 1]], atol=1e-5)
 

@@ -1,6 +1,5 @@
 """Folders of weights as transformers itself writes them, small enough for a test."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -87,7 +86,6 @@ def write_padded_with_one(folder: Path, family: str, labels=("joy", "anger", "fe
     return folder
 
 
-def rewrite_json(path: Path, **changes) -> None:
-    """Change keys of a JSON file; None removes one."""
-    found = json.loads(path.read_text(encoding="utf-8")) | changes
-    path.write_text(json.dumps({k: v for k, v in found.items() if v is not None}), encoding="utf-8")
+def write(folder: Path, family: str, labels=("joy", "anger", "fear")) -> Path:
+    """Write a BERT, RoBERTa or MPNet with a head for `labels`."""
+    return write_bert(folder, labels) if family == "bert" else write_padded_with_one(folder, family, labels)
