@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.contracts import BuildContext, Progress, Tracker, Workbench
-from distill.errors import TrainingDivergedError
+from distill.errors import StoreError, TrainingDivergedError
 from distill.fingerprint import fingerprint
 from distill.plan import ModelSteps, Plan, Run, Step, TeacherSteps
 from distill.store import Store
@@ -60,6 +60,23 @@ def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progres
     frontier = flow.frontier()
     folder = flow.artifacts(frontier)
     return Outcome(folder, frontier, failures)
+
+
+def compare_finished(plan: Plan, store: Store) -> str:
+    """Return the table of the models that have been evaluated, with speed where it was measured for just these.
+
+    Raises:
+        StoreError: there are none yet.
+    """
+    from distill.stages.frontier import collect, format_table
+
+    found = {steps.name: store.find("evaluation", steps.evaluation.key) for steps in plan.models()}
+    evaluations = {name: place for name, place in found.items() if place is not None}
+    if not evaluations:
+        raise StoreError(f"{store.root}: no finished run of '{plan.experiment.name}'; run it with `distill run`")
+    finished = plan.without(found.keys() - evaluations.keys())
+    speed = store.find("speed", finished.speed.key) if finished.runs else None
+    return format_table(collect(evaluations, speed, plan.controls, plan.notes))
 
 
 class Flow:
@@ -149,21 +166,12 @@ class Flow:
         def make(bench: Workbench) -> None:
             from distill.stages.frontier import collect, draw
 
-            points = collect(
-                {steps.name: self._shop.place(steps.evaluation) for steps in plan.models()},
-                self._shop.place(plan.speed),
-                self.controls,
-            )
-            draw(points, experiment=plan.experiment.name, bench=bench)
+            evaluations = {steps.name: self._shop.place(steps.evaluation) for steps in plan.models()}
+            comparison = collect(evaluations, self._shop.place(plan.speed), plan.controls, plan.notes)
+            draw(comparison, experiment=plan.experiment.name, bench=bench)
 
         with self._shop.box("frontier", plan.frontier) as box:
             return box.make(plan.frontier, make)
-
-    @property
-    def controls(self) -> frozenset[str]:
-        """The objectives that listen to no teacher."""
-        objectives = self._plan.experiment.objectives.items()
-        return frozenset(name for name, config in objectives if not config.needs_soft_targets)
 
     def artifacts(self, frontier: Path) -> Path:
         """Put each student's folder together and publish it; return the folder of names for people."""

@@ -167,6 +167,19 @@ class Plan:
             experiment=self.experiment.name,
         )
 
+    @property
+    def controls(self) -> frozenset[str]:
+        """The objectives that listen to no teacher."""
+        objectives = self.experiment.objectives.items()
+        return frozenset(name for name, config in objectives if not config.needs_soft_targets)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a table must say of a student beside its figures."""
+        students = self.experiment.students.items()
+        note = "begins with the teacher's layers, its control too: same initialisation, no soft targets"
+        return {name: note for name, config in students if config.needs_teacher}
+
     def models(self) -> Iterator[ModelSteps]:
         """All models that are compared: teacher, baseline, then each run."""
         yield self.teacher
