@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distill.contracts import BuildContext
-    from students.configs import FastTextEmbeddings
+    from students.embedding_configs import FastTextEmbeddings
     from students.words import WordSplitter
 
 SEED = 0
@@ -61,6 +61,7 @@ def train(config: FastTextEmbeddings, texts: Sequence[str], splitter: WordSplitt
     model = FastText(
         sg=1,
         vector_size=config.dimension,
+        alpha=config.learning_rate,
         window=config.window,
         min_count=1,
         min_n=config.min_n,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from distill.contracts import BuildContext
-    from students.configs import FileEmbeddings
+    from students.embedding_configs import FileEmbeddings
     from students.words import WordSplitter
 
 

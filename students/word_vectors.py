@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from distill.contracts import BuildContext
-    from students.configs import CountedRows, RandomEmbeddings
+    from students.embedding_configs import CountedRows, RandomEmbeddings
 
 
 @dataclass(frozen=True)

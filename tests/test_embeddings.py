@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 from test_students import TASK, TEXTS, context
 
 from distill.errors import DataError, ModelError
-from students.configs import Embeddings, FileEmbeddings, MeanEmbeddingConfig
+from students.configs import MeanEmbeddingConfig
+from students.embedding_configs import Embeddings, FileEmbeddings
 from students.fasttext import train
 from students.ngrams import Ngrams, ngram_hashes
 from students.subwords import SubwordTokenizer
@@ -188,8 +189,8 @@ def gensim_model(texts, config):
     words = [word for word, count in counts.most_common() if count >= config.min_count]
     ranked = sorted(words, key=lambda word: (-counts[word], word))
     model = FastText(
-        sg=1, vector_size=config.dimension, window=config.window, min_count=1, min_n=config.min_n,
-        max_n=config.max_n, bucket=config.buckets, workers=1, seed=0, sorted_vocab=0,
+        sg=1, vector_size=config.dimension, alpha=config.learning_rate, window=config.window, min_count=1,
+        min_n=config.min_n, max_n=config.max_n, bucket=config.buckets, workers=1, seed=0, sorted_vocab=0,
     )  # fmt: skip
     model.build_vocab_from_freq({word: counts[word] for word in ranked}, corpus_count=len(texts))
     model.train([SPLITTER.split(text) for text in texts], total_examples=len(texts), epochs=config.epochs)
@@ -227,7 +228,7 @@ def test_training_makes_words_alike_that_stand_in_like_places(tmp_path):
 
 def test_training_is_bit_identical_in_processes_with_different_hash_seeds(tmp_path):
     code = (
-        "import sys, hashlib; from pydantic import TypeAdapter; from students.configs import Embeddings\n"
+        "import sys, hashlib; from pydantic import TypeAdapter; from students.embedding_configs import Embeddings\n"
         "from students.fasttext import train; from students.words import WordSplitter\n"
         "config = TypeAdapter(Embeddings).validate_python({'kind': 'fasttext', 'dimension': 50})\n"
         "texts = [f'word{i % 50} другое{i % 7} word{i % 13} end' for i in range(3000)]\n"

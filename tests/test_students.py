@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.testing import assert_allclose
@@ -205,20 +207,29 @@ WHOLE_WORDS = MeanEmbeddingConfig.model_validate(
 )
 
 
+@pytest.fixture(scope="module")
+def graph_of(tmp_path_factory):
+    """Export each student once, for exporting takes seconds."""
+
+    @cache
+    def export(config):
+        path = tmp_path_factory.mktemp("graph") / "model.onnx"
+        export_onnx(built(config), path)
+        return path
+
+    return export
+
+
 @pytest.mark.parametrize("config", [*CONFIGS, WHOLE_WORDS], ids=(*NAMES, "whole_words"))
-def test_the_exported_graph_answers_like_pytorch_at_shapes_that_it_has_not_seen(config, tmp_path):
+def test_the_exported_graph_answers_like_pytorch_at_shapes_that_it_has_not_seen(config, graph_of):
     classifier = built(config)
-    export_onnx(classifier, tmp_path / "model.onnx")
-    graph = OnnxModel(classifier.tokenizer, tmp_path / "model.onnx", threads=1)
+    graph = OnnxModel(classifier.tokenizer, graph_of(config), threads=1)
     for texts in (["I"], [""], ["Неизвестное"], ["film " * 40], AWKWARD, AWKWARD * 5):
         assert_allclose(graph.logits(texts), predict_logits(classifier, texts), atol=1e-5)
 
 
-def test_the_exported_bilstm_holds_real_lstm_nodes(tmp_path):
-    import onnx
-
-    export_onnx(built(CONFIGS[0]), tmp_path / "model.onnx")
-    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+def test_the_exported_bilstm_holds_real_lstm_nodes(graph_of):
+    nodes = onnx.load(graph_of(CONFIGS[0])).graph.node
     assert [node.op_type for node in nodes].count("LSTM") == 2
     assert not [node for node in nodes if node.op_type in {"Loop", "Scan", "If"}]
 
