@@ -118,11 +118,13 @@ class Plan:
 
     @cached_property
     def baseline(self) -> TeacherSteps | None:
-        """The standing baseline."""
+        """The standing baseline; None where the experiment has none, or where the teacher itself is it."""
         config = self.experiment.baseline
         if config is None:
             return None
         model = self._teacher_step("baseline", config)
+        if model.key == self._teacher_model.key:
+            return None
         return TeacherSteps("baseline", model, self._evaluation("baseline", model), config)
 
     @cached_property

@@ -19,7 +19,7 @@ def write_reviews(path, rows, seed):
     for number in range(rows):
         good, bad = rng.random(2) < 0.4
         words = list(rng.choice(PLAIN, rng.integers(3, 9)))
-        words += [rng.choice(GOOD)] * good + [rng.choice(BAD)] * bad + [f"no{number}"]
+        words += [rng.choice(GOOD)] * int(good) + [rng.choice(BAD)] * int(bad) + [f"no{number}"]
         rng.shuffle(words)
         lines.append(f"{' '.join(words)},{int(good)},{int(bad)}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
