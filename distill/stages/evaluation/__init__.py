@@ -13,6 +13,7 @@ import pandas as pd
 
 from distill.errors import DataError
 from distill.inference import CALIBRATION
+from distill.metrics import selection_metric_name
 from distill.stages.evaluation.calibration import calibrate
 from distill.stages.evaluation.confusion import confusion, draw_confusion
 from distill.stages.evaluation.curves import draw_curves, precision_recall_curves, roc_curves
@@ -62,7 +63,8 @@ def evaluate(
             metrics[split] |= fidelity(ours[split], theirs[split])
         tables[split] = table
     _write_json(bench.result / CALIBRATION, ours["validation"].calibration.describe())
-    _write_json(bench.result / METRICS, metrics)
+    chosen_by = {"selection_metric": selection_metric_name(corpus.task)}
+    _write_json(bench.result / METRICS, chosen_by | metrics)
     _write_tables(tables, bench)
     _draw(ours["test"], tables["test"][: corpus.task.num_labels], bench)
     bench.log.summary(

@@ -1,0 +1,91 @@
+"""Put a student's folder together: everything that a person needs to use it, and to know what it is worth.
+
+The student stage wrote weights, tokenizer and graph, evaluation wrote calibration and thresholds. Here the speed
+figures, a model card and checksums join them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from distill.errors import ModelError
+from distill.inference import CALIBRATION
+from distill.model_folder import DESCRIPTION
+from distill.stages.artifacts.card import CardFacts, model_card
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from distill.contracts import Workbench
+
+__all__ = ["CardFacts", "assemble"]
+
+CARD, CHECKSUMS, METRICS, SPEED = "README.md", "checksums.json", "metrics.json", "speed.json"
+PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
+"""Endings of files that could run code when they are opened."""
+
+
+def assemble(
+    *,
+    model: Path,
+    evaluation: Path,
+    speed: Path | None,
+    measured_as: str,
+    facts: CardFacts | None,
+    bench: Workbench,
+) -> None:
+    """Fill the result with the folder to publish.
+
+    Args:
+        model: the model folder, with its graph.
+        evaluation: the evaluation's result.
+        speed: the speed stage's result, if there is one.
+        measured_as: under which name `speed` holds the model's architecture.
+        facts: what the card says beyond what the folders say.
+        bench: where the result goes.
+
+    Raises:
+        ModelError: the model folder holds a file of a kind that could run code.
+    """
+    for path in sorted(model.iterdir()):
+        if path.suffix in PICKLES:
+            raise ModelError(f"{path}: a published folder holds no pickle; write safetensors or JSON instead")
+        shutil.copy2(path, bench.result / path.name)
+    shutil.copy2(evaluation / CALIBRATION, bench.result / CALIBRATION)
+    metrics = _read_json(evaluation / METRICS)
+    if speed is not None:
+        metrics["speed"] = _speed_of(speed, measured_as)
+    _write_json(bench.result / METRICS, metrics)
+    card = model_card(_read_json(model / DESCRIPTION), metrics, facts or CardFacts())
+    (bench.result / CARD).write_text(card, encoding="utf-8")
+    _write_json(bench.result / CHECKSUMS, _checksums(bench.result))
+
+
+def _speed_of(folder: Path, name: str) -> dict[str, Any]:
+    """Return one model's figures, with the machine and the rules they stand under."""
+    found = _read_json(folder / SPEED)
+    figures: dict[str, Any] = found.pop("models")[name]
+    return found | figures
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """Return file name -> sha256."""
+    return {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
