@@ -18,10 +18,10 @@ REASONS = {
     errno.EFBIG: "a file may not grow any further (see `ulimit -f`)",
 }
 
-# torch and safetensors are C++ and Rust: there a full disk is a RuntimeError, or an error of their own
+# torch and safetensors are C++ and Rust: there a full disk is an error of another kind
 FULL_DISK_TEXT = re.compile(
-    r"No space left on device|\d+ requested and \d+ written|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs \d+",
-    re.IGNORECASE,
+    r"No space left on device|PytorchStreamWriter failed|file write failed|unexpected pos \d+ vs \d+"
+    r"|\d+ requested and \d+ written",  # numpy's tofile
 )
 
 

@@ -73,8 +73,6 @@ class HistoryLog:
     def _rewrite(self, lines: list[dict[str, Any]]) -> None:
         """Replace the file's lines in one step."""
         self._goes_on = True
-        if len(lines) == len(self._kept):
-            return
         self._file.close()
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         aside.write_text("".join(_line(line) for line in lines), encoding="utf-8")

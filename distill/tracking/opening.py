@@ -40,7 +40,7 @@ def open_tracker(
     """Return the tracker for an experiment. Nothing is imported or asked of a server before the first run.
 
     Args:
-        mode: `auto` follows WANDB_MODE, else it is online where a key is found and offline where not.
+        mode: `auto` is online where a key is found and offline where not; WANDB_MODE can only take away.
         project: the project in wandb.
         entity: the user or team in wandb; None takes the user's default.
         experiment: groups the runs.

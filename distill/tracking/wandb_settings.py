@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import wandb
 
 Mode: TypeAlias = Literal["auto", "online", "offline", "disabled"]
-"""`auto` follows WANDB_MODE; without it, online where a key is found, else offline."""
+"""`auto` is online where a key is found, else offline. WANDB_MODE and `wandb offline` can only take away."""
 
 INIT_SECONDS = 10.0
 FINISH_SECONDS = 15.0
@@ -54,7 +54,7 @@ def resolve_mode(wanted: Mode) -> Mode:
 
     if wanted in {"offline", "disabled"}:
         return wanted
-    configured = wandb.setup().settings.mode if wanted == "auto" else "online"
+    configured = wandb.setup().settings.mode
     if configured in {"offline", "dryrun"}:
         return "offline"
     if configured == "disabled":

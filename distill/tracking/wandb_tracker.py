@@ -91,7 +91,10 @@ class WandbTracker:
         if self._mode is None:
             self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
             if self._wanted == "online" and self._mode == "offline":
-                self._tell("no wandb key was found (WANDB_API_KEY or `wandb login`): runs are kept offline")
+                self._tell(
+                    "wandb: there is no key (WANDB_API_KEY or `wandb login`), or WANDB_MODE says offline: "
+                    "runs are kept offline"
+                )
         run: wandb.Run | None = None
         if self._mode == "online":
             run = self._attempt(lambda: self._init(name, job_type, key, config))
