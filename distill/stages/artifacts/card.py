@@ -169,5 +169,5 @@ def _use() -> list[str]:
         'predictions = student.predict(["..."])          # and the labels above their thresholds',
         "```",
         "",
-        "`checksums.json` holds the sha256 of every file. Nothing here is a pickle, and loading runs no code from here.",
+        "`checksums.json` holds the sha256 of every file. Nothing here is a pickle; loading runs no code.",
     ]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from matplotlib.transforms import Bbox
 
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.text import Annotation
+
+Place: TypeAlias = tuple[float, float]
+Segment: TypeAlias = tuple[Place, Place]
 
 PLACES = [
     (distance * across, distance * up)
@@ -47,18 +49,12 @@ class Label:
     colour: str
 
 
-def place_labels(
-    axes: Axes,
-    labels: Sequence[Label],
-    points: Sequence[tuple[float, float]],
-    line: Sequence[tuple[float, float]],
-) -> None:
-    """Write each label at the first place that is free of points, of other labels and of a line along its corners.
+def place_labels(axes: Axes, labels: Sequence[Label], segments: Sequence[Segment]) -> None:
+    """Write each label at the first place that covers no other label and no segment; a point is one without length.
 
-    The limits of the axes must be final.
+    The axes must stand where they are going to stay.
     """
-    taken = [_around(axes, point, point, MARKER) for point in points]
-    taken += [_around(axes, start, end, LINE) for start, end in pairwise(line)]
+    taken = [_around(axes, *segment) for segment in segments]
     inside = axes.get_window_extent()
     for label in sorted(labels, key=lambda each: -each.y):
         choices = [_write(axes, label, place) for place in PLACES]
@@ -86,11 +82,11 @@ def _write(axes: Axes, label: Label, place: tuple[float, float]) -> Annotation:
     )
 
 
-def _around(axes: Axes, start: tuple[float, float], end: tuple[float, float], width: float) -> Bbox:
-    """Return the box around two points, or one, with half the width to spare."""
+def _around(axes: Axes, start: Place, end: Place) -> Bbox:
+    """Return the box of a marker, or of a line, with room to spare."""
     corners = axes.transData.transform([start, end])
     (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
-    half = width / 2
+    half = (MARKER if start == end else LINE) / 2
     return Bbox.from_extents(left - half, bottom - half, right + half, top + half)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from distill.charts import INK, MUTED, PALETTE, new_figure, plain, save_png
-from distill.stages.frontier.labels import Label, place_labels
+from distill.stages.frontier.labels import Label, Place, Segment, place_labels
 from distill.stages.frontier.table import METRIC_TITLES
 
 if TYPE_CHECKING:
@@ -22,21 +23,23 @@ if TYPE_CHECKING:
     from distill.stages.frontier.points import Arm, Comparison
 
 SHAPES = "os^DvPhX"
-FRONT = "#98a2b3"
+FRONT, BEATEN = "#98a2b3", "#f4f6f9"
 COSTS = {
     "latency_p90_ms": "latency of one text, 90th percentile (ms)",
     "bytes": "graph and tokenizer on disk (MB)",
 }
+BETTER = {"latency_p90_ms": "faster", "bytes": "smaller"}
 
 
 def draw_picture(comparison: Comparison, experiment: str, path: Path) -> None:
     """Draw both panels into a PNG file; models without speed are left out."""
     figure, panels = new_figure(12.8, 6.4, columns=(1.55, 1.0), margins=(0.01, 0.06, 0.98, 0.8))
-    for axes, cost in zip(panels, COSTS, strict=True):
-        _panel(axes, comparison, cost)
     panels[0].set_ylabel(f"test {METRIC_TITLES[comparison.metric]}", color=MUTED, fontsize=10)
-    panels[1].tick_params(labelleft=False)
+    obstacles = [_panel(axes, comparison, cost) for axes, cost in zip(panels, COSTS, strict=True)]
     _head(figure, comparison, experiment)
+    figure.draw_without_rendering()  # settles where the axes are
+    for axes, cost, segments in zip(panels, COSTS, obstacles, strict=True):
+        place_labels(axes, _labels(comparison, _places(comparison, cost)), segments)
     save_png(figure, path)
 
 
@@ -46,35 +49,32 @@ def looks(comparison: Comparison) -> dict[str, tuple[str, str]]:
     return {name: (PALETTE[i % len(PALETTE)], SHAPES[i % len(SHAPES)]) for i, name in enumerate(names)}
 
 
-def _panel(axes: Axes, comparison: Comparison, cost: str) -> None:
+def _places(comparison: Comparison, cost: str) -> dict[str, Place]:
+    """Return arm -> where it stands, for those whose quality and cost are known."""
     unit = 1e6 if cost == "bytes" else 1.0
-    arms = [arm for arm in comparison.arms if arm.mean(cost) is not None and arm.mean("quality") is not None]
-    places = {arm.name: ((arm.mean(cost) or 0.0) / unit, arm.mean("quality") or 0.0) for arm in arms}
+    found = {arm.name: (arm.mean(cost), arm.mean("quality")) for arm in comparison.arms}
+    return {name: (x / unit, y) for name, (x, y) in found.items() if x is not None and y is not None}
+
+
+def _panel(axes: Axes, comparison: Comparison, cost: str) -> list[Segment]:
+    """Draw quality against a cost; return what names should not cover."""
     axes.set_xscale("log")
     axes.set_xlabel(COSTS[cost], color=MUTED, fontsize=10)
+    axes.set_title(f"\u2196 {BETTER[cost]} and better", loc="left", color=MUTED, fontsize=9)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    if not arms:
-        return
+    places = _places(comparison, cost)
+    if not places:
+        return []
+    arms = [arm for arm in comparison.arms if arm.name in places]
     _limits(axes, arms, places)
-    line = _front(axes, comparison, cost, places)
+    segments = _front(axes, comparison, cost, places) + _gains(axes, comparison, places)
     for arm in arms:
-        _markers(axes, arm, looks(comparison), unit, cost)
-    _gains(axes, comparison, places)
-    better = "smaller" if cost == "bytes" else "faster"
-    axes.text(
-        0.015,
-        0.985,
-        f"\u2196 {better} and better",
-        transform=axes.transAxes,
-        color=MUTED,
-        fontsize=9,
-        va="top",
-    )
-    place_labels(axes, _labels(comparison, places), list(places.values()), line)
+        _markers(axes, arm, places[arm.name], looks(comparison))
+    return segments + [(place, place) for place in places.values()]
 
 
-def _limits(axes: Axes, arms: list[Arm], places: Mapping[str, tuple[float, float]]) -> None:
+def _limits(axes: Axes, arms: list[Arm], places: Mapping[str, Place]) -> None:
     """Leave room for names on all sides."""
     low, high = min(x for x, _ in places.values()), max(x for x, _ in places.values())
     axes.set_xlim(low / 2.2, high * 2.6)
@@ -83,24 +83,36 @@ def _limits(axes: Axes, arms: list[Arm], places: Mapping[str, tuple[float, float
     axes.set_ylim(min(quality) - 1.5 * room, max(quality) + room)
 
 
-def _front(
-    axes: Axes, comparison: Comparison, cost: str, places: Mapping[str, tuple[float, float]]
-) -> list[tuple[float, float]]:
-    """Draw the front as steps, since between two of its points there is nothing; return its corners."""
+def _front(axes: Axes, comparison: Comparison, cost: str, places: Mapping[str, Place]) -> list[Segment]:
+    """Draw the front as steps, since between two of its points there is nothing; return the steps."""
     found = [places[arm.name] for arm in comparison.front(cost)]
     bottom, right = axes.get_ylim()[0], axes.get_xlim()[1]
-    x = [found[0][0], *(point[0] for point in found), right]
-    y = [bottom, *(point[1] for point in found), found[-1][1]]
-    axes.plot(x, y, drawstyle="steps-post", color=FRONT, linewidth=1.4, zorder=1)
-    axes.fill_between(x, y, bottom, step="post", color="#f4f6f9", linewidth=0, zorder=0)
-    corners = zip(x, [y[0], *y[:-1]], strict=True), zip(x, y, strict=True)
-    return [corner for pair in zip(*corners, strict=True) for corner in pair]
+    corners = [(found[0][0], bottom)]
+    for x, y in found:
+        corners += [(x, corners[-1][1]), (x, y)]
+    corners.append((right, found[-1][1]))
+    x_values, y_values = zip(*corners, strict=True)
+    axes.plot(x_values, y_values, color=FRONT, linewidth=1.4, zorder=1)
+    axes.fill_between(x_values, y_values, bottom, color=BEATEN, linewidth=0, zorder=0)
+    return list(pairwise(corners))
 
 
-def _markers(axes: Axes, arm: Arm, look: Mapping[str, tuple[str, str]], unit: float, cost: str) -> None:
+def _gains(axes: Axes, comparison: Comparison, places: Mapping[str, Place]) -> list[Segment]:
+    """Join each distilled arm with its control; return the lines."""
+    segments = []
+    for arm in comparison.arms:
+        control = comparison.control_of(arm)
+        if control and arm.name in places and control.name in places:
+            start, end = segment = places[arm.name], places[control.name]
+            colour, _ = looks(comparison)[arm.first.student]
+            axes.plot(*zip(start, end, strict=True), color=colour, linewidth=1.6, alpha=0.45, zorder=2)
+            segments.append(segment)
+    return segments
+
+
+def _markers(axes: Axes, arm: Arm, place: Place, look: Mapping[str, tuple[str, str]]) -> None:
     """Draw the mean of an arm large and, where there are several, its seeds as dots."""
-    first = arm.first
-    x, y = (arm.mean(cost) or 0.0) / unit, arm.mean("quality") or 0.0
+    first, (x, y) = arm.first, place
     if first.role == "teacher":
         axes.plot(x, y, "*", markersize=19, color=INK, markeredgecolor="white", zorder=5)
         return
@@ -115,23 +127,11 @@ def _markers(axes: Axes, arm: Arm, look: Mapping[str, tuple[str, str]], unit: fl
     axes.plot(x, y, shape, markersize=10.5, color=fill, markeredgecolor=colour, markeredgewidth=2, zorder=4)
 
 
-def _gains(axes: Axes, comparison: Comparison, places: Mapping[str, tuple[float, float]]) -> None:
-    """Join each distilled arm with its control."""
-    look = looks(comparison)
-    for arm in comparison.arms:
-        control = comparison.control_of(arm)
-        if control and arm.name in places and control.name in places:
-            (x, high), (_, low) = places[arm.name], places[control.name]
-            axes.plot(
-                [x, x], [low, high], color=look[arm.first.student][0], linewidth=1.6, alpha=0.45, zorder=2
-            )
-
-
-def _labels(comparison: Comparison, places: Mapping[str, tuple[float, float]]) -> list[Label]:
+def _labels(comparison: Comparison, places: Mapping[str, Place]) -> list[Label]:
     """Name the teacher, the baseline, and each student once, at its best arm; which one, if there are several."""
     look = looks(comparison)
     several = len({arm.first.objective for arm in comparison.arms if not arm.first.control}) > 2
-    titles = {"teacher": "teacher", "baseline": "TF-IDF + linear"}
+    titles = {"teacher": "teacher", "baseline": "linear baseline"}
     labels = [Label(titles[name], *places[name], INK) for name in titles if name in places]
     for student, arms in comparison.students.items():
         found = [arm for arm in arms if arm.name in places]
