@@ -167,7 +167,7 @@ class RunLog(Protocol):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A folder to publish, with where it came from."""
+    """A folder to publish, which stays as it is and where it is, with where it came from."""
 
     name: str
     type: str

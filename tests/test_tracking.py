@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,19 @@ def test_a_run_that_goes_on_without_more_to_record_keeps_all(tmp_path):
         log.rewind(3)
         log.summary({"x": 1})
     assert path.read_bytes()[: len(before)] == before
+
+
+def test_what_follows_a_finished_training_stands_on_its_last_step(tmp_path):
+    path, tracker = tmp_path / "history.jsonl", open_disabled(tmp_path)
+    with run_of(tracker, path) as log:
+        train(log, range(1, 4))
+    with run_of(tracker, path) as log:
+        log.rewind(sys.maxsize)
+        log.summary({"test/macro_ap": 0.5})
+    assert [(line["event"], line["step"]) for line in read_history(path)][-2:] == [
+        ("metrics", 3),
+        ("summary", 3),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from distill.contracts import Artifact
-from distill.tracking import open_tracker, wandb_settings, wandb_tracker
+from distill.tracking import describe_access, open_tracker, wandb_settings, wandb_tracker
 from distill.tracking.history import read_history
 from distill.tracking.patience import within
 
@@ -240,6 +240,25 @@ def test_the_mode_asks_nobody(place, monkeypatch, wanted, environment, netrc, mo
             assert wandb_settings.resolve_mode(wanted) == mode
         finally:
             wandb_settings.stop_service()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"WANDB_API_KEY": API_KEY}, "online at http://127.0.0.1:9"),
+        ({}, "offline (no key for http://127.0.0.1:9, or WANDB_MODE says so); see `wandb login`"),
+        (
+            {"WANDB_MODE": "disabled"},
+            "disabled (no key for http://127.0.0.1:9, or WANDB_MODE says so); see `wandb login`",
+        ),
+        ({"WANDB_BASE_URL": ""}, "cannot be used (1 validation error for Settings)"),
+    ],
+)
+def test_a_doctor_can_tell_what_auto_comes_to(place, monkeypatch, environment, said):
+    for name, value in {"WANDB_BASE_URL": "http://127.0.0.1:9", **environment}.items():
+        monkeypatch.setenv(name, value)
+    assert describe_access() == said
+    assert list((place / "home").iterdir()) == []
 
 
 def test_online_without_a_key_is_offline_and_said_once(open_one, place):

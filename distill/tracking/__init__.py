@@ -1,6 +1,6 @@
 """Where figures go: each run's own history file always, and wandb where that is wanted and can be reached."""
 
 from distill.tracking.opening import open_tracker
-from distill.tracking.wandb_settings import Mode
+from distill.tracking.wandb_settings import Mode, describe_access
 
-__all__ = ["Mode", "open_tracker"]
+__all__ = ["Mode", "describe_access", "open_tracker"]

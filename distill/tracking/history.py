@@ -56,8 +56,9 @@ class HistoryLog:
 
     def rewind(self, step: int) -> None:
         """Go on after a step: drop what was recorded later, since it will be recorded again."""
-        self._rewrite([line for line in self._kept if line["step"] <= step])
-        self.step = step
+        self._kept = [line for line in self._kept if line["step"] <= step]
+        self.step = max((line["step"] for line in self._kept), default=-1)
+        self._rewrite(self._kept)
 
     def close(self) -> None:
         """Close the file."""
@@ -77,7 +78,6 @@ class HistoryLog:
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         aside.write_text("".join(_line(line) for line in lines), encoding="utf-8")
         aside.replace(self.path)
-        self._kept = lines
         self._file = self.path.open("a", encoding="utf-8")
 
     def _relative(self, path: Path) -> str:

@@ -109,7 +109,8 @@ def _artifact(artifact: Artifact) -> wandb.Artifact:
 
     metadata = plain({**artifact.metadata, "uses": artifact.uses})
     made = wandb.Artifact(safe_name(artifact.name), artifact.type, metadata=metadata)
-    made.add_dir(str(artifact.folder))
+    # immutable: read where it lies, in the store, instead of copying every checkpoint once more
+    made.add_dir(str(artifact.folder), policy="immutable")
     return made
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import psutil
@@ -62,6 +63,20 @@ def resolve_mode(wanted: Mode) -> Mode:
     return "online" if wandb.login(prompt=False, verify=False) else "offline"
 
 
+def describe_access() -> str:
+    """Tell what `auto` comes to on this machine, and why. Asks no server."""
+    with TemporaryDirectory() as folder, environment(Path(folder)):
+        try:
+            mode, server = resolve_mode("auto"), _server()
+        except Exception as error:  # noqa: BLE001 - told to whoever asked
+            return f"cannot be used ({first_line(error)})"
+        finally:
+            stop_service()
+    if mode == "online":
+        return f"online at {server}"
+    return f"{mode} (no key for {server}, or WANDB_MODE says so); see `wandb login`"
+
+
 def run_settings(folder: Path, mode: Mode) -> wandb.Settings:
     """Return the settings of every run."""
     import wandb
@@ -99,3 +114,14 @@ def stop_service() -> None:
             with suppress(psutil.Error):
                 if child.name() == "wandb-core":
                     child.kill()
+
+
+def _server() -> str:
+    import wandb
+
+    return wandb.setup().settings.base_url
+
+
+def first_line(error: Exception) -> str:
+    """Return the part of an error that fits into one line."""
+    return str(error).partition("\n")[0] or type(error).__name__

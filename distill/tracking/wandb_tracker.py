@@ -14,7 +14,14 @@ from distill.tracking.history import HistoryLog, plain
 from distill.tracking.patience import within
 from distill.tracking.redaction import redacted
 from distill.tracking.wandb_log import WandbLog
-from distill.tracking.wandb_settings import Mode, environment, resolve_mode, run_settings, stop_service
+from distill.tracking.wandb_settings import (
+    Mode,
+    environment,
+    first_line,
+    resolve_mode,
+    run_settings,
+    stop_service,
+)
 
 if TYPE_CHECKING:
     import wandb
@@ -150,7 +157,7 @@ class WandbTracker:
 
     def _failed(self, error: Exception) -> None:
         """Keep later runs offline, and say so once."""
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         if self._mode == "online":
             self._mode = "offline"
         self._tell(
