@@ -42,7 +42,8 @@ def main() -> int:
     moments = sorted(random.Random(options.seed).uniform(0.02, 0.95) * length for _ in range(options.kills))
     spent = [b - a for a, b in zip([0.0, *moments], moments, strict=False)]
     for number, seconds in enumerate(spent, start=1):
-        print(f"kill {number}: after {seconds:.0f} s, {run_and_kill([*command, '--store', str(killed)], seconds)}", flush=True)
+        where = run_and_kill([*command, "--store", str(killed)], seconds)
+        print(f"kill {number}: after {seconds:.0f} s, {where}", flush=True)
     subprocess.run([*command, "--store", str(killed)], check=True, stdout=subprocess.DEVNULL)
     return compare(straight, killed)
 

@@ -1,4 +1,7 @@
-"""The command line. Only it prints and exits: 0 done, 1 a run failed, 2 something the user can mend, 130/143 stopped."""
+"""The command line. Only it prints and exits.
+
+Exit codes: 0 done, 1 a run failed, 2 something that the user can mend, 143 stopped.
+"""
 
 from __future__ import annotations
 

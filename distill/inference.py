@@ -1,4 +1,7 @@
-"""From a model folder and raw text to logits and calibrated probabilities. Evaluation, speed and predict use only this."""
+"""From a model folder and raw text to logits and calibrated probabilities.
+
+Evaluation, speed and predict use only this.
+"""
 
 from __future__ import annotations
 

@@ -73,7 +73,9 @@ def compare_finished(plan: Plan, store: Store) -> str:
     found = {steps.name: store.find("evaluation", steps.evaluation.key) for steps in plan.models()}
     evaluations = {name: place for name, place in found.items() if place is not None}
     if not evaluations:
-        raise StoreError(f"{store.root}: no finished run of '{plan.experiment.name}'; run it with `distill run`")
+        raise StoreError(
+            f"{store.root}: no finished run of '{plan.experiment.name}'; run it with `distill run`"
+        )
     finished = plan.without(found.keys() - evaluations.keys())
     speed = store.find("speed", finished.speed.key) if finished.runs else None
     return format_table(collect(evaluations, speed, plan.controls, plan.notes))

@@ -83,7 +83,8 @@ class Registry(Generic[T]):
         except ModuleNotFoundError as error:
             where = f" or beside the experiment file in {beside}" if beside else ""
             raise ConfigError(
-                f"cannot import {self.noun} '{kind}': no module named '{error.name}' among the installed packages{where}"
+                f"cannot import {self.noun} '{kind}': no module named '{error.name}' "
+                f"among the installed packages{where}"
             ) from error
         except Exception as error:
             raise ConfigError(

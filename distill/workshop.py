@@ -76,7 +76,11 @@ class Box:
                     name=name(step),
                     type=kind,
                     folder=self._shop.place(step),
-                    metadata={"fingerprint": step.key, "experiment": self._shop.experiment.name, "run": step.name},
+                    metadata={
+                        "fingerprint": step.key,
+                        "experiment": self._shop.experiment.name,
+                        "run": step.name,
+                    },
                     aliases=(step.name,),
                     uses=tuple(name(used) for used in uses),
                 )
@@ -93,5 +97,7 @@ class Box:
             )
             self._log = self._stack.enter_context(run)
             if self._step in self._shop.places:
-                self._log.rewind(sys.maxsize)  # the training is done and stays recorded; this goes on after it
+                self._log.rewind(
+                    sys.maxsize
+                )  # the training is done and stays recorded; this goes on after it
         return self._log

@@ -13,7 +13,7 @@ from distill.registry import Registry
 
 MULTI = Task("multi_label", ("toxic", "threat", "insult"))
 SINGLE = Task("single_label", ("gogol", "pushkin", "tolstoy"))
-COUNTS = {name: (10, 40) for name in MULTI.label_names + SINGLE.label_names}
+COUNTS = dict.fromkeys(MULTI.label_names + SINGLE.label_names, (10, 40))
 TASKS = pytest.mark.parametrize("task", [MULTI, SINGLE], ids=["multi", "single"])
 
 
@@ -89,7 +89,9 @@ def test_logit_mse_equals_the_oracle(task):
         expected = (difference**2).sum() / 8
     else:
         expected = ((difference - difference.mean(axis=1, keepdims=True)) ** 2).sum() / (2 * task.num_labels)
-    assert evaluate(LogitMSEConfig(soft_weight=1), task, teacher, student, labels)[0] == pytest.approx(expected)
+    assert evaluate(LogitMSEConfig(soft_weight=1), task, teacher, student, labels)[0] == pytest.approx(
+        expected
+    )
 
 
 @TASKS
@@ -122,7 +124,9 @@ def test_soft_gradient_is_temperature_times_q_minus_p(temperature):
 
 @TASKS
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-@pytest.mark.parametrize("config", [SoftTargetConfig(temperature=1, soft_weight=0.5), LogitMSEConfig(soft_weight=0.5)])
+@pytest.mark.parametrize(
+    "config", [SoftTargetConfig(temperature=1, soft_weight=0.5), LogitMSEConfig(soft_weight=0.5)]
+)
 def test_losses_are_finite_at_logits_of_ten_thousand(task, sign, config):
     teacher = np.full((2, task.num_labels), sign * 1e4)
     teacher[:, 0] *= -1
@@ -159,7 +163,8 @@ def test_loss_is_continuous_in_soft_weight(task):
     teacher, student, labels = make_batch(task)
     for edge, inside in ((0.0, 1e-9), (1.0, 1 - 1e-9)):
         at, near = (
-            evaluate(SoftTargetConfig(soft_weight=w), task, teacher, student, labels)[0] for w in (edge, inside)
+            evaluate(SoftTargetConfig(soft_weight=w), task, teacher, student, labels)[0]
+            for w in (edge, inside)
         )
         assert at == pytest.approx(near, rel=1e-6)
 
@@ -171,7 +176,9 @@ def test_order_of_rows_changes_nothing_and_parts_add_up(task):
     whole = evaluate(config, task, teacher, student, labels)[0]
     order = np.random.default_rng(1).permutation(8)
     assert evaluate(config, task, teacher[order], student[order], labels[order])[0] == pytest.approx(whole)
-    halves = sum(evaluate(config, task, teacher[h], student[h], labels[h])[0] for h in (slice(3), slice(3, 8)))
+    halves = sum(
+        evaluate(config, task, teacher[h], student[h], labels[h])[0] for h in (slice(3), slice(3, 8))
+    )
     assert halves == pytest.approx(whole)
 
 

@@ -48,7 +48,14 @@ def test_from_yaml_to_frontier_and_back(run, experiment_file):
         assert (view / file).stat().st_size > 200
     student = view / "students" / "cnn" / "distilled" / "seed0"
     assert str(student) in out
-    wanted = {"model.json", "weights.safetensors", "model.onnx", "calibration.json", "metrics.json", "README.md"}
+    wanted = {
+        "model.json",
+        "weights.safetensors",
+        "model.onnx",
+        "calibration.json",
+        "metrics.json",
+        "README.md",
+    }
     assert wanted <= {path.name for path in student.iterdir()}
     assert "[1/18] data" in err
     assert "18 steps done, 0 found in the store" in err
@@ -89,7 +96,8 @@ def test_only_runs_a_part_and_the_rest_joins_later(run):
 
 
 def test_a_run_that_diverges_is_recorded_and_the_others_go_on(run):
-    code, out, _ = run("run", "reviews.yaml", "--only", "*/supervised/*", "--set", "students.cnn.training.learning_rate=1e38")
+    diverging = ("--only", "*/supervised/*", "--set", "students.cnn.training.learning_rate=1e38")
+    code, out, _ = run("run", "reviews.yaml", *diverging)
     assert code == 1
     assert "failed: cnn/supervised/seed0: training diverged" in out
     assert "| mean" in out
@@ -98,7 +106,9 @@ def test_a_run_that_diverges_is_recorded_and_the_others_go_on(run):
 
 def test_a_changed_knob_changes_only_what_hangs_on_it(run):
     run("run", "reviews.yaml", "--only", "*/supervised/*")
-    _, planned, _ = run("plan", "reviews.yaml", "--only", "*/supervised/*", "--set", "students.cnn.num_filters=9")
+    _, planned, _ = run(
+        "plan", "reviews.yaml", "--only", "*/supervised/*", "--set", "students.cnn.num_filters=9"
+    )
     todo = {tuple(line.split()[2::2]) for line in planned.splitlines() if line.startswith("to do")}
     assert todo == {
         ("student", "cnn/supervised/seed0"),
@@ -115,7 +125,10 @@ def test_changed_data_changes_every_key(run, experiment_file):
     with (experiment_file.parent / "reviews" / "train.csv").open("a", encoding="utf-8") as file:
         file.write("one more lovely text,1,0\n")
     _, after, _ = run("plan", "reviews.yaml")
-    keys = [{line.split()[3] for line in text.splitlines() if line.startswith("to do")} for text in (before, after)]
+    keys = [
+        {line.split()[3] for line in text.splitlines() if line.startswith("to do")}
+        for text in (before, after)
+    ]
     assert len(keys[0]) == 18
     assert not keys[0] & keys[1]
 
@@ -136,14 +149,28 @@ def test_a_damaged_result_is_named_and_made_again(run, experiment_file):
 
 
 def command(file, store):
-    return [sys.executable, "-m", "distill.cli", "run", file.name, "--store", str(store), "--only", "*/distilled/*"]
+    return [
+        sys.executable,
+        "-m",
+        "distill.cli",
+        "run",
+        file.name,
+        "--store",
+        str(store),
+        "--only",
+        "*/distilled/*",
+    ]
 
 
 def test_two_runs_at_once_share_one_store(experiment_file, tmp_path):
     store = tmp_path / "shared"
     both = [
         subprocess.Popen(
-            command(experiment_file, store), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(experiment_file, store),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -151,23 +178,32 @@ def test_two_runs_at_once_share_one_store(experiment_file, tmp_path):
     assert [process.returncode for process in both] == [0, 0], told
     assert told[0][0] == told[1][0], "both print the same table"
     done = [int(err.rsplit(" steps done", 1)[0].rsplit("\n", 1)[-1]) for _, err in told]
-    made = len(list(store.glob("results/*/*/manifest.json"))) - len(list(store.glob("results/memo*/*/manifest.json")))
+    made = len(list(store.glob("results/*/*/manifest.json"))) - len(
+        list(store.glob("results/memo*/*/manifest.json"))
+    )
     assert made == 12
     assert max(done) <= 12
 
 
 def test_killed_and_resumed_equals_uninterrupted(experiment_file, tmp_path):
     begun = time.monotonic()
-    subprocess.run(command(experiment_file, tmp_path / "straight"), cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        command(experiment_file, tmp_path / "straight"), cwd=tmp_path, check=True, capture_output=True
+    )
     length = time.monotonic() - begun
     rng = random.Random(0)
     for share in sorted(rng.uniform(0.2, 0.9) for _ in range(2)):
         process = subprocess.Popen(
-            command(experiment_file, tmp_path / "killed"), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(experiment_file, tmp_path / "killed"),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         time.sleep(share * length)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    subprocess.run(command(experiment_file, tmp_path / "killed"), cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        command(experiment_file, tmp_path / "killed"), cwd=tmp_path, check=True, capture_output=True
+    )
     assert figures(tmp_path / "killed") == figures(tmp_path / "straight")
     assert len(figures(tmp_path / "straight")) == 3

@@ -215,10 +215,10 @@ def test_cached_soft_targets_equal_online_ones(make_bench, tmp_path):
 
 
 def test_divergence_is_an_error_of_its_own(make_bench):
-    with pytest.raises(TrainingDivergedError, match=r"training diverged (at|by) step \d+"):
-        classifier = make_classifier()
-        with torch.no_grad():
-            classifier.network.output.weight.fill_(float("inf"))
+    classifier = make_classifier()
+    with torch.no_grad():
+        classifier.network.output.weight.fill_(float("inf"))
+    with pytest.raises(TrainingDivergedError, match=r"training diverged at step 1: the gradient norm is nan"):
         train(classifier, make_bench())
 
 

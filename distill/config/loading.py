@@ -93,8 +93,8 @@ def _read(file: Path) -> CommentedMap:
 def _duplicate(file: Path, error: DuplicateKeyError) -> str:
     problem = str(error.problem)
     key = problem.split('"')[1] if '"' in problem else problem
-    assert error.problem_mark is not None
-    return f"{file}:{error.problem_mark.line + 1}: {key}: the key is used twice in one map; each name may stand once"
+    line = error.problem_mark.line + 1 if error.problem_mark else 1
+    return f"{file}:{line}: {key}: the key is used twice in one map; each name may stand once"
 
 
 def _plain(node: Any, file: Path) -> Any:
@@ -156,10 +156,8 @@ def _line(file: Path, tree: CommentedMap, overrides: Sequence[_Override], locati
     line, node = 1, tree
     for part in location:
         try:
-            if isinstance(node, CommentedSeq):
-                line = node.lc.item(part)[0] + 1
-            else:
-                line = node.lc.key(part)[0] + 1
+            place = node.lc.item(part) if isinstance(node, CommentedSeq) else node.lc.key(part)
+            line = place[0] + 1
             node = node[part]
         except (KeyError, IndexError, TypeError, AttributeError):
             break

@@ -16,7 +16,9 @@ class HardObjective:
 
     def __init__(self, task: Task, class_weights: Sequence[float] | None = None) -> None:
         self.kind = task.kind
-        self.class_weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        self.class_weights = (
+            None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
+        )
 
     def __call__(self, student_logits: Tensor, targets: Targets) -> Mapping[str, Tensor]:
         """Return the loss of logits [B, C], summed over rows; unknown labels add nothing."""

@@ -13,7 +13,9 @@ from distill.objectives.hard import HardObjective
 class Mixture:
     """Any soft loss with the hard one; at weight 0 the teacher is not looked at, at weight 1 the labels are not."""
 
-    def __init__(self, soft: Callable[[Tensor, Tensor], Tensor], hard: HardObjective, soft_weight: float) -> None:
+    def __init__(
+        self, soft: Callable[[Tensor, Tensor], Tensor], hard: HardObjective, soft_weight: float
+    ) -> None:
         self.soft, self.hard, self.soft_weight = soft, hard, soft_weight
 
     def __call__(self, student_logits: Tensor, targets: Targets) -> Mapping[str, Tensor]:
@@ -22,7 +24,9 @@ class Mixture:
         loss = student_logits.new_zeros(())
         if self.soft_weight > 0:
             if targets.teacher_logits is None:
-                raise ValueError("teacher_logits: None, but soft_weight is above 0; pass the teacher's logits [B, C]")
+                raise ValueError(
+                    "teacher_logits: None, but soft_weight is above 0; pass the teacher's logits [B, C]"
+                )
             soft = self.soft(student_logits, targets.teacher_logits.to(student_logits))
             loss = loss + self.soft_weight * soft
             terms["soft_loss"] = soft.detach()

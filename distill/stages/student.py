@@ -54,7 +54,7 @@ def train_student(
 
 
 def make_training_set(corpus: Corpus, objective: ObjectiveConfig, soft_targets: Path | None) -> TrainingSet:
-    """Return the texts that the objective can learn from: labelled ones, and the transfer set where a teacher speaks."""
+    """Return what the objective can learn from: labelled texts, and the transfer set where a teacher speaks."""
     train, transfer = corpus.train, corpus.transfer
     if not objective.needs_soft_targets or soft_targets is None:
         return TrainingSet(train.texts, train.labels)
