@@ -38,6 +38,9 @@ PROBES = (
 )
 """Texts of different lengths, with a word that no vocabulary holds: every dimension is larger than 1."""
 
+TRACED_LENGTH = 5
+"""Tokens of a text that are traced: an LSTM is run step by step more than once, for every token."""
+
 KNOWN_WARNINGS = (
     r"_check_is_size will be removed in a future PyTorch release",
     r"The tensor attributes? self\..*_flat_weights",
@@ -75,7 +78,7 @@ def _trace(classifier: TextClassifier) -> ONNXProgram:
 
     tokenizer = classifier.tokenizer
     batch: Batch = collate(tokenizer.encode(PROBES), tokenizer.pad_values)
-    inputs = {name: torch.from_numpy(batch[name]) for name in tokenizer.input_names}
+    inputs = {name: torch.from_numpy(batch[name][:, :TRACED_LENGTH].copy()) for name in tokenizer.input_names}
     axes = {name: dict(enumerate(AXES[: array.ndim])) for name, array in inputs.items()}
     _forget_recurrent_kernels()
     try:

@@ -17,6 +17,7 @@ from distill.workshop import Workshop
 
 if TYPE_CHECKING:
     from distill.corpus import Corpus
+    from distill.stages.artifacts import CardFacts
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,26 @@ class Flow:
             evaluation=self._shop.place(run.evaluation),
             speed=self._shop.place(self._plan.speed),
             measured_as=run.student,
-            facts=None,
+            facts=self._card_facts(run),
             bench=bench,
+        )
+
+    def _card_facts(self, run: Run) -> CardFacts:
+        from distill.stages.artifacts import CardFacts
+
+        experiment = self._plan.experiment
+        teacher, data = experiment.teacher, experiment.data
+        taught = run.objective_config.needs_soft_targets or run.config.needs_teacher
+        licences = [config.licence() for config in ((teacher, run.config) if taught else (run.config,))]
+        return CardFacts(
+            run=run.name,
+            experiment=experiment.name,
+            objective=run.objective_config.model_dump(mode="json"),
+            teacher=teacher.origin() if taught else "none: a control, trained on labels alone",
+            data=data.source.origin(),
+            data_licence=data.licence or data.source.licence() or "not stated",
+            weights_licence=", ".join(found for found in licences if found) or "not stated",
+            training=experiment.training_of(run.config).model_dump(mode="json"),
         )
 
     def _context(self, seed: int, teacher: Step | None = None) -> BuildContext:

@@ -116,6 +116,14 @@ class ModelConfig(Config):
         """Return files or folders that the config refers to; they enter fingerprints by content, not by path."""
         return {}
 
+    def origin(self) -> str:
+        """Return what the model is or starts from, for a model card; no path of this machine."""
+        return self.kind
+
+    def licence(self) -> str | None:
+        """Return the licence of the weights that the model starts from, where it is stated."""
+        return None
+
     def pinned(self) -> Mapping[str, Any]:
         """Return what the config looks like in fingerprints: all knobs, but for paths and `training`."""
         return self.model_dump(mode="json", exclude={"training"})

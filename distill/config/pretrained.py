@@ -78,6 +78,20 @@ class PretrainedModelConfig(ModelConfig):
             return {}
         return {f"weights/{path.name}": path for pattern in READ for path in sorted(folder.glob(pattern))}
 
+    def origin(self) -> str:
+        """Return the kind with a hub name, a package, or the name of a folder."""
+        if self.weights is None:
+            return self.kind
+        named = f"{self.weights} at {self.revision}" if self.revision else self.weights
+        return f"{self.kind}, {named if self.revision or self.weights.startswith(PACKAGE) else Path(named).name}"
+
+    def licence(self) -> str | None:
+        """Return the licence that a package of weights states for itself; None for other weights."""
+        if self.weights is None or not self.weights.startswith(PACKAGE):
+            return None
+        metadata = distribution(self.weights.removeprefix(PACKAGE)).metadata
+        return metadata["License-Expression"] or metadata["License"]
+
     def pinned(self) -> Mapping[str, Any]:
         """Return all knobs, but for a path or package, which count by content."""
         left_out = {"training", "sha256"} if self.revision else {"training", "sha256", "weights"}

