@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from distill.charts import INK, MUTED
 from distill.stages.frontier.picture import conditions, looks
-from distill.stages.frontier.table import METRIC_TITLES, speedup
+from distill.stages.frontier.points import METRIC_TITLES
+from distill.stages.frontier.table import speedup
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from distill.charts import INK, MUTED, PALETTE, new_figure, plain, save_png
 from distill.stages.frontier.labels import Label, Place, Segment, place_labels
-from distill.stages.frontier.table import METRIC_TITLES
+from distill.stages.frontier.points import METRIC_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 METRICS, SPEED = "metrics.json", "speed.json"
+METRIC_TITLES = {"macro_ap": "macro AP", "macro_f1": "macro F1"}
 
 COST = "latency_p90_ms"
 """The cost of the front: what MLPerf ranks single-stream systems by."""
@@ -158,7 +159,7 @@ class Comparison:
         if teacher is None or baseline is None or teacher > baseline:
             return None
         return (
-            f"The teacher has nothing to teach: validation {self.metric} {teacher:.4f}, "
+            f"The teacher has nothing to teach: validation {METRIC_TITLES[self.metric]} {teacher:.4f}, "
             f"and the linear baseline has {baseline:.4f}."
         )
 

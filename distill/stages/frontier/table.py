@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from distill.stages.frontier.points import METRIC_TITLES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distill.stages.frontier.points import Arm, Comparison
-
-METRIC_TITLES = {"macro_ap": "macro AP", "macro_f1": "macro F1"}
 
 
 def format_table(comparison: Comparison) -> str:
