@@ -219,9 +219,19 @@ def test_the_json_schema_knows_every_kind():
     assert "description" in definitions["TrainingConfig"]["properties"]["warmup"]
 
 
+def test_the_readmes_experiment_is_valid(tmp_path):
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    explained = text.split("## An experiment file, explained")[1].split("```yaml\n")[1].split("```")[0]
+    file = tmp_path / "toxicity.yaml"
+    file.write_text(
+        "\n".join(line for line in explained.splitlines() if "my_lab" not in line), encoding="utf-8"
+    )
+    assert set(load_experiment(file).experiment.students) == {"bert-tiny", "half", "bilstm", "textcnn"}
+
+
 def test_every_shipped_experiment_is_valid():
     shipped = sorted((Path(__file__).parents[1] / "experiments").glob("*.yaml"))
-    assert len(shipped) == 1
+    assert len(shipped) == 3
     for file in shipped:
         first = file.read_text(encoding="utf-8").splitlines()
         assert first[0].startswith("# "), f"{file.name}: opens with what it is for"

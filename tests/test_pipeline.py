@@ -79,6 +79,28 @@ def test_from_yaml_to_frontier_and_back(run, experiment_file):
     assert line["probabilities"]["good"] == pytest.approx(float(model.predict_proba(["lovely film"])[0, 0]))
 
 
+def without_torch(*arguments):
+    """Run the command line in a process of its own, and fail if it imported torch."""
+    code = (
+        "import sys; from distill.cli import main; code = main(sys.argv[1:]); "
+        "assert 'torch' not in sys.modules, 'torch was imported'; sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_must_be_quick_imports_no_torch(run, experiment_file):
+    run("run", "reviews.yaml", "--only", "cnn/distilled/*")
+    without_torch("validate", experiment_file)
+    without_torch("plan", experiment_file)
+    without_torch("run", experiment_file, "--only", "cnn/distilled/*")
+    student = experiment_file.parent / ".distill/experiments/reviews/students/cnn/distilled/seed0"
+    assert "lovely tea" in without_torch("predict", student, "--text", "lovely tea")
+
+
 def test_only_runs_a_part_and_the_rest_joins_later(run):
     code, out, _ = run("run", "reviews.yaml", "--only", "mean/*")
     assert code == 0
