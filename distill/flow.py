@@ -1,0 +1,215 @@
+"""Each box of the flow: what it needs from the boxes before it, and which stage does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.contracts import BuildContext, Workbench
+from distill.fingerprint import fingerprint
+from distill.plan import ModelSteps, Plan, Run, Step, TeacherSteps
+from distill.workshop import Workshop
+
+if TYPE_CHECKING:
+    from distill.corpus import Corpus
+    from distill.stages.artifacts import CardFacts
+
+
+class Flow:
+    """The boxes of one plan. Stages are imported when they run, so that a flow that is cached needs no torch."""
+
+    def __init__(self, plan: Plan, workshop: Workshop) -> None:
+        self._plan, self._shop = plan, workshop
+
+    @cached_property
+    def _corpus(self) -> Corpus:
+        from distill.corpus import Corpus
+
+        return Corpus.load(self._shop.place(self._plan.data))
+
+    def data(self) -> None:
+        """Read, clean and split the texts."""
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.data import prepare
+
+            prepare(self._plan.experiment.data, self._plan.loaded.folder, bench)
+
+        with self._shop.box("data", self._plan.data) as box:
+            box.make(self._plan.data, make)
+
+    def teacher(self) -> None:
+        """Train the teacher, compute its soft targets, and evaluate it by them."""
+        plan, steps = self._plan, self._plan.teacher
+
+        def soft_targets(bench: Workbench) -> None:
+            from distill.stages.soft_targets import compute_soft_targets
+
+            compute_soft_targets(
+                self._shop.place(steps.model),
+                self._corpus,
+                hardware=plan.hardware,
+                trusted=plan.loaded.folder,
+                bench=bench,
+            )
+
+        with self._shop.box("teacher", steps.model) as box:
+            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
+            box.publish(steps.model, "teacher", uses=(plan.data,))
+            with self._shop.box("soft-targets", plan.soft_targets) as inner:
+                inner.make(plan.soft_targets, soft_targets)
+                inner.publish(plan.soft_targets, "soft-targets", uses=(plan.data, steps.model))
+            box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+
+    def baseline(self) -> None:
+        """Fit and evaluate the standing baseline."""
+        steps = self._plan.baseline
+        if steps is None:
+            return
+        with self._shop.box("baseline", steps.model) as box:
+            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
+            box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+
+    def student(self, run: Run) -> None:
+        """Train and evaluate one student by one objective from one seed."""
+        with self._shop.box("student", run.model) as box:
+            box.make(run.model, lambda bench: self._train_student(run, bench))
+            box.make(run.evaluation, lambda bench: self._evaluate(run, bench))
+
+    def speed(self) -> None:
+        """Time all models together."""
+        plan = self._plan
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.speed import measure
+
+            models = {name: self._shop.place(step) for name, step in plan.measured.items()}
+            measure(
+                models=models,
+                texts=self._corpus.test.texts,
+                config=plan.experiment.speed,
+                trusted=plan.loaded.folder,
+                bench=bench,
+            )
+
+        with self._shop.box("speed", plan.speed) as box:
+            box.make(plan.speed, make)
+
+    def frontier(self) -> Path:
+        """Draw quality against speed."""
+        plan = self._plan
+
+        def make(bench: Workbench) -> None:
+            from distill.stages.frontier import collect, draw
+
+            evaluations = {steps.name: self._shop.place(steps.evaluation) for steps in plan.models()}
+            comparison = collect(evaluations, self._shop.place(plan.speed), plan.controls, plan.notes)
+            draw(comparison, experiment=plan.experiment.name, bench=bench)
+
+        with self._shop.box("frontier", plan.frontier) as box:
+            return box.make(plan.frontier, make)
+
+    def artifacts(self, frontier: Path) -> Path:
+        """Put each student's folder together and publish it; return the folder of names for people."""
+        places = {path.name: path for path in frontier.iterdir() if path.suffix in {".png", ".html", ".csv"}}
+        with self._shop.box("artifacts", self._plan.frontier) as box:
+            for run in self._plan.runs:
+                step = self._plan.artifact(run)
+                places[f"students/{run.name}"] = box.make(step, partial(self._assemble, run))
+                box.publish(step, "student", uses=(self._plan.data, self._plan.soft_targets))
+        return self._shop.store.publish(self._plan.experiment.name, places)
+
+    def _train_teacher(self, steps: TeacherSteps, bench: Workbench) -> None:
+        from distill.stages.teacher import train_teacher
+
+        train_teacher(
+            steps.config,
+            self._context(0),
+            self._corpus,
+            settings=self._plan.experiment.training_of(steps.config),
+            precision=self._plan.precision_of(steps.config),
+            hardware=self._plan.hardware,
+            bench=bench,
+        )
+
+    def _train_student(self, run: Run, bench: Workbench) -> None:
+        from distill.stages.student import train_student
+
+        plan = self._plan
+        train_student(
+            run.config,
+            run.objective_config,
+            self._context(run.seed, plan.teacher.model if run.config.needs_teacher else None),
+            self._corpus,
+            self._shop.place(plan.soft_targets),
+            settings=plan.experiment.training_of(run.config),
+            precision=plan.precision_of(run.config),
+            hardware=plan.hardware,
+            bench=bench,
+        )
+
+    def _evaluate(self, steps: ModelSteps, bench: Workbench) -> None:
+        from distill.corpus import LogitTable
+        from distill.inference import predict_splits
+        from distill.model_folder import read_model
+        from distill.stages.evaluation import evaluate
+
+        splits = ("validation", "test")
+        soft_targets = self._shop.place(self._plan.soft_targets)
+        teacher = {name: LogitTable.load(soft_targets / f"{name}.parquet") for name in splits}
+        if steps is self._plan.teacher:
+            evaluate(corpus=self._corpus, logits=teacher, teacher=None, bench=bench)
+            return
+        model = read_model(
+            self._shop.place(steps.model), trust_custom_code=True, beside=self._plan.loaded.folder
+        )
+        logits = predict_splits(model.classifier(), self._corpus, splits, device=self._plan.hardware.device)
+        evaluate(corpus=self._corpus, logits=logits, teacher=teacher, bench=bench)
+
+    def _assemble(self, run: Run, bench: Workbench) -> None:
+        from distill.stages.artifacts import assemble
+
+        assemble(
+            model=self._shop.place(run.model),
+            evaluation=self._shop.place(run.evaluation),
+            speed=self._shop.place(self._plan.speed),
+            measured_as=run.student,
+            facts=self._card_facts(run),
+            bench=bench,
+        )
+
+    def _card_facts(self, run: Run) -> CardFacts:
+        from distill.stages.artifacts import CardFacts
+
+        experiment = self._plan.experiment
+        teacher, data = experiment.teacher, experiment.data
+        taught = run.objective_config.needs_soft_targets or run.config.needs_teacher
+        licences = [config.licence() for config in ((teacher, run.config) if taught else (run.config,))]
+        return CardFacts(
+            run=run.name,
+            experiment=experiment.name,
+            objective=run.objective_config.model_dump(mode="json"),
+            teacher=teacher.origin() if taught else "none: a control, trained on labels alone",
+            data=data.source.origin(),
+            data_licence=data.licence or data.source.licence() or "not stated",
+            weights_licence=", ".join(found for found in licences if found) or "not stated",
+            training=experiment.training_of(run.config).model_dump(mode="json"),
+        )
+
+    def _context(self, seed: int, teacher: Step | None = None) -> BuildContext:
+        corpus, data = self._corpus, self._plan.data
+
+        def memo(name: str, settings: Mapping[str, Any], produce: Callable[[Path], None]) -> Path:
+            key = fingerprint({"name": name, "settings": dict(settings), "data": data.key})
+            return self._shop.store.memo(name, key, produce)
+
+        return BuildContext(
+            task=corpus.task,
+            texts=(*corpus.train.texts, *corpus.transfer.texts),
+            seed=seed,
+            base_folder=self._plan.loaded.folder,
+            memo=memo,
+            teacher_folder=self._shop.place(teacher) if teacher else None,
+        )
