@@ -54,8 +54,8 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure at 160 dots per inch; a letter that the font lacks becomes a box, silently."""
+def save_png(figure: Figure, path: Path, dots_per_inch: int = 110) -> None:
+    """Write a figure; a letter that the font lacks becomes a box, silently."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        figure.savefig(path, dpi=160, metadata={"Software": None})
+        figure.savefig(path, dpi=dots_per_inch, metadata={"Software": None})

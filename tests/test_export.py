@@ -9,7 +9,7 @@ from torch import nn
 
 from distill.contracts import TextClassifier
 from distill.errors import ModelError
-from distill.export import OPSET, export_onnx
+from distill.export import OPSET, export_onnx, tracing
 from distill.inference import OnnxModel, predict_logits
 
 LONG = "and so it went on, for many more words than anybody had asked for, " * 2
@@ -23,6 +23,7 @@ def tokenizer():
 def test_an_lstm_exports_again_and_again_with_any_batch_and_length(tokenizer, tmp_path):
     """PyTorch 2.13 fixes the length of every LSTM but the first that a process exports."""
     for number in range(2):
+        tracing._GRAPHS.clear()
         torch.manual_seed(number)
         classifier = TextClassifier(tokenizer, LSTMClassifier(tokenizer.vocabulary_size))
         path = tmp_path / f"{number}.onnx"
@@ -47,6 +48,42 @@ def test_the_graph_is_one_file_that_names_no_path_and_training_mode_is_kept(toke
     assert b".py" not in content
     assert b"stack_trace" not in content
     assert network.training
+
+
+def test_one_architecture_is_traced_once(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracing, "_GRAPHS", {})
+    contents = []
+    for name in ("first", "again", "fresh"):
+        torch.manual_seed(1 if name == "first" else 2)
+        classifier = TextClassifier(tokenizer, LSTMClassifier(tokenizer.vocabulary_size))
+        if name == "again":
+            monkeypatch.setattr(torch.onnx, "export", None)  # would fail if it were called
+        if name == "fresh":
+            monkeypatch.undo()
+            monkeypatch.setattr(tracing, "_GRAPHS", {})
+        export_onnx(classifier, tmp_path / name)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] != contents[1] == contents[2]
+
+
+class Scaled(nn.Module):
+    """Keeps a setting where neither its weights nor its `repr` show it."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+        self.words = nn.Embedding(200, 3)
+
+    def forward(self, input_ids, attention_mask):
+        return (self.words(input_ids) * attention_mask.unsqueeze(-1)).sum(1) * self.scale
+
+
+def test_a_graph_that_only_looks_alike_is_traced_anew(tokenizer, tmp_path):
+    for scale in (1.0, 3.0):
+        classifier = TextClassifier(tokenizer, Scaled(scale))
+        export_onnx(classifier, tmp_path / "model.onnx")
+        found = OnnxModel(tokenizer, tmp_path / "model.onnx").logits(TEXTS)
+        np.testing.assert_allclose(found, predict_logits(classifier, TEXTS), atol=1e-5)
 
 
 class Forgetful(nn.Module):

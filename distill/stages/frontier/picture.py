@@ -40,7 +40,7 @@ def draw_picture(comparison: Comparison, experiment: str, path: Path) -> None:
     figure.draw_without_rendering()  # settles where the axes are
     for axes, cost, segments in zip(panels, COSTS, obstacles, strict=True):
         place_labels(axes, _labels(comparison, _places(comparison, cost)), segments)
-    save_png(figure, path)
+    save_png(figure, path, dots_per_inch=160)
 
 
 def looks(comparison: Comparison) -> dict[str, tuple[str, str]]:

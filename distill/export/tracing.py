@@ -1,4 +1,4 @@
-"""Export a classifier to an ONNX graph with dynamic batch and length, and prove that both answer alike."""
+"""Trace a network to an ONNX graph, once for all models of one architecture: tracing is nearly all of an export."""
 
 from __future__ import annotations
 
@@ -7,29 +7,22 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from distill.errors import ModelError
-from distill.inference import OnnxModel, predict_logits
 from distill.tokenizer import collate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
+    import onnx_ir
+    from torch import Tensor
     from torch.onnx import ONNXProgram
 
     from distill.contracts import Batch, TextClassifier
 
 OPSET = 18
 """The opset that PyTorch's exporter speaks natively; another one would need a conversion afterwards."""
-TOLERANCE = 1e-4
-"""The largest difference between graph and network, as a share of the largest logit, or of 1."""
-
 AXES = ("batch", "length", "pieces")
 """The dynamic dimensions of every input, in order; `pieces` are the character n-grams of a token."""
-SINGLE_FILE_LIMIT = 1_900_000_000
-"""Bytes of weights that fit into one protobuf file (2 GB) beside the graph itself."""
 
 PROBES = (
     "no",
@@ -49,28 +42,68 @@ KNOWN_WARNINGS = (
 )
 """What PyTorch's exporter says of itself (not of the network) on each export."""
 
+_GRAPHS: dict[str, onnx_ir.Model] = {}
+"""Architecture -> graph without weights, of this process."""
 
-def export_onnx(classifier: TextClassifier, path: Path, texts: Sequence[str] | None = None) -> None:
-    """Write the network as an ONNX graph: the tokenizer's inputs, and one output `logits` [batch, labels].
 
-    Batch, length and pieces are dynamic. The graph holds its weights, and nothing of this machine's paths.
+def architecture_of(classifier: TextClassifier) -> str:
+    """Return what networks of one architecture share: modules with their settings, inputs, shapes of weights.
 
-    Args:
-        classifier: tokenizer and network; the network's training mode is left as it was.
-        path: the file to write.
-        texts: further texts on which graph and network must agree.
+    What a network keeps elsewhere, as in a plain attribute, does not show; so a graph that is used again must be
+    compared with its network.
+    """
+    shapes = [(name, tuple(each.shape), each.dtype) for name, each in _weights(classifier).items()]
+    network = classifier.network
+    return f"{type(network).__module__} {network!r} {tuple(classifier.tokenizer.input_names)} {shapes}"
+
+
+def is_traced(architecture: str) -> bool:
+    """Tell whether a graph of that architecture can be used again."""
+    return architecture in _GRAPHS
+
+
+def forget_trace(architecture: str) -> None:
+    """Drop a graph that does not fit after all."""
+    del _GRAPHS[architecture]
+
+
+def graph_of(classifier: TextClassifier, architecture: str) -> ONNXProgram:
+    """Return the optimised graph with the network's weights, traced now or for an earlier network.
 
     Raises:
-        ModelError: the network cannot be exported, or graph and network answer differently.
+        ModelError: the network cannot be traced.
     """
-    network = classifier.network
-    was_training = network.training
-    network.eval()
-    try:
-        _write(_trace(classifier), path, external_data=_weight_bytes(classifier) > SINGLE_FILE_LIMIT)
-        _check(classifier, path, [*PROBES, *(texts or ())])
-    finally:
-        network.train(was_training)
+    from torch.onnx import ONNXProgram
+
+    weights = _weights(classifier)
+    if architecture not in _GRAPHS:
+        _GRAPHS[architecture] = _without_weights(_trace(classifier).model, weights)
+    program = ONNXProgram(_with_weights(_GRAPHS[architecture].clone(), weights), None)
+    program.optimize()
+    return program
+
+
+def _weights(classifier: TextClassifier) -> Mapping[str, Tensor]:
+    return classifier.network.state_dict()
+
+
+def _without_weights(graph: onnx_ir.Model, weights: Mapping[str, Tensor]) -> onnx_ir.Model:
+    for name, value in graph.graph.initializers.items():
+        if name in weights:
+            value.const_value = None
+    for each in graph.graphs():
+        for node in each:
+            node.metadata_props.clear()  # stack traces with this machine's paths, as large as a small student
+    return graph
+
+
+def _with_weights(graph: onnx_ir.Model, weights: Mapping[str, Tensor]) -> onnx_ir.Model:
+    import onnx_ir
+
+    for name, value in graph.graph.initializers.items():
+        if name in weights:
+            value.const_value = onnx_ir.tensor(weights[name].detach().cpu().numpy(), name=name)
+    return graph
 
 
 def _trace(classifier: TextClassifier) -> ONNXProgram:
@@ -91,6 +124,7 @@ def _trace(classifier: TextClassifier) -> ONNXProgram:
                 output_names=["logits"],
                 opset_version=OPSET,
                 dynamo=True,
+                optimize=False,
                 verbose=False,
             )
             return cast("ONNXProgram", program)
@@ -111,31 +145,6 @@ def _forget_recurrent_kernels() -> None:
 
     for operator in (torch.ops.aten.lstm.input, torch.ops.aten.gru.input):
         operator._dispatch_cache.clear()  # noqa: SLF001 - there is no public way
-
-
-def _write(program: ONNXProgram, path: Path, *, external_data: bool) -> None:
-    for graph in program.model.graphs():
-        for node in graph:
-            node.metadata_props.clear()  # stack traces with this machine's paths, as large as a small student
-    program.save(path, external_data=external_data)
-
-
-def _weight_bytes(classifier: TextClassifier) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in classifier.network.state_dict().values())
-
-
-def _check(classifier: TextClassifier, path: Path, texts: Sequence[str]) -> None:
-    """Compare graph and network for one text and for a batch: sizes other than those that were traced."""
-    graph = OnnxModel(classifier.tokenizer, path, threads=1)
-    for some in (texts[:1], [*texts, texts[0]]):
-        expected, found = predict_logits(classifier, some), graph.logits(some)
-        scale = max(1.0, float(np.abs(expected).max()))
-        difference = float(np.abs(expected - found).max()) / scale
-        if not difference <= TOLERANCE:  # so that NaN fails too
-            raise ModelError(
-                f"{path}: the ONNX graph and the network differ by {difference:.1e} of the largest logit, "
-                f"and at most {TOLERANCE:.0e} is rounding; does forward() depend on Python values?"
-            )
 
 
 def _is_news(record: logging.LogRecord) -> bool:
