@@ -5,6 +5,8 @@ import textwrap
 import numpy as np
 import pytest
 
+pytest_plugins = ["wandb_server.fixtures"]
+
 GOOD, BAD, PLAIN = (
     ("lovely", "splendid", "great"),
     ("dreadful", "awful", "rotten"),
