@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a run failed, 2 something that the user can mend, 143 stop
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     from distill.progress import ConsoleProgress
     from distill.tracking import open_tracker
 
+    # threads that spin at barriers slow two runs on one machine down twenty times; read when torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     loaded = _load(options)
     runtime = loaded.experiment.runtime
     progress = ConsoleProgress(sys.stderr)
