@@ -75,7 +75,7 @@ def select_runs(project: Project, state: State, filters: str | None, order: str 
     return select(project.runs.values(), partial(_look, state), filters, order)
 
 
-def make_run(state: State, project: Project, name: str, **fields: Any) -> Run:
+def make_run(state: State, project: Project, name: str, /, **fields: Any) -> Run:
     """Add a run to a project."""
     run = state.add(
         "Run",
@@ -102,10 +102,13 @@ def _look(state: State, run: Run, key: str) -> Any:
     values = {
         "name": run.name,
         "displayName": run.display_name,
+        "display_name": run.display_name,
         "state": state.state_of(run),
         "tags": run.tags,
         "group": run.group,
         "jobType": run.job_type,
+        "host": run.host,
+        "username": state.entity,
         "sweep": run.sweep.name if run.sweep else None,
         "createdAt": run.created_at,
         "created_at": run.created_at,
