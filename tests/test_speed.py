@@ -59,8 +59,9 @@ def test_every_model_is_timed_and_weighed(own, tmp_path):
             assert 0 < timed["latency_p50_ms"] <= timed["latency_p90_ms"] <= timed["latency_p99_ms"]
             assert timed["throughput"] > 0
             assert timed["throughput_batch_size"] in {1, 4}
-            assert timed["blocks"] == 2 * (2 + 1)  # in each round two of five texts, and one offline
-            assert timed["queries"] in {10, 15, 20}
+            rounds = 2 if backend == "onnx" else 1
+            assert timed["blocks"] == rounds * (2 + 1)  # in each round two of five texts, and one offline
+            assert timed["queries"] in {5 * rounds, 15, 10 * rounds}
     assert bench.log.summaries["one/speed/latency_p90_ms"] == found["models"]["one"]["onnx"]["latency_p90_ms"]
 
 
@@ -93,14 +94,21 @@ class Recorder:
 def test_models_take_turns_block_by_block(monkeypatch):
     monkeypatch.setattr(Moment, "disturbed", lambda self, later: False)
     diary = []
-    contestants = [Contestant(name, "onnx", Recorder(name, diary)) for name in "AB"]
-    hold(contestants, lambda: [Block(["x"], None), Block(["x", "y"], None), Block(["x", "y"], 2)], Silence())
+    blocks = {
+        "A": [(["x"], None), (["x", "y"], None), (["x", "y"], 2)],
+        "B": [(["x"], None), (["x", "y"], None)],
+    }
+    contestants = [
+        Contestant(name, "onnx", Recorder(name, diary), [Block(*each) for each in blocks[name]])
+        for name in "AB"
+    ]
+    hold(contestants, Silence())
     warm_up, asked = diary[:2], diary[2:]
     assert warm_up == [("A", 1, 32), ("B", 1, 32)]
     assert asked == [
         *[("A", 1, 1), ("B", 1, 1)],
         *[("A", 1, 1), ("A", 1, 1), ("B", 1, 1), ("B", 1, 1)],
-        *[("A", 2, 2), ("B", 2, 2)],
+        ("A", 2, 2),
     ]
 
 
@@ -108,8 +116,8 @@ def test_disturbed_blocks_are_repeated(monkeypatch):
     answers = iter([True, False, False])
     monkeypatch.setattr(Moment, "disturbed", lambda self, later: next(answers))
     monkeypatch.setattr("distill.stages.speed.contest.REPEAT_SHARE", 1e9)
-    contestant = Contestant("A", "onnx", Recorder("A", []))
-    hold([contestant], lambda: [Block(["x"], None), Block(["y"], None)], Silence())
+    contestant = Contestant("A", "onnx", Recorder("A", []), [Block(["x"], None), Block(["y"], None)])
+    hold([contestant], Silence())
     assert [block.repeated for block in contestant.blocks] == [1, 0]
     assert not any(block.disturbed for block in contestant.blocks)
 

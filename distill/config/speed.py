@@ -19,6 +19,6 @@ class SpeedConfig(Config):
     texts: int = Field(200, ge=1)
     """Texts of test that are timed, the first of a fixed shuffle."""
     rounds: int = Field(2, ge=1)
-    """How often each model reads them all."""
+    """How often each model reads them all in ONNX Runtime; in eager PyTorch once."""
     block: int = Field(25, ge=1)
     """Texts that a model reads before it is the next one's turn."""

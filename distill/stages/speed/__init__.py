@@ -14,7 +14,7 @@ import numpy as np
 from distill.hardware import detect
 from distill.inference import Predictor
 from distill.model_folder import read_model
-from distill.stages.speed.contest import Block, Contestant, hold, threads_limited_to
+from distill.stages.speed.contest import Backend, Block, Contestant, hold, threads_limited_to
 from distill.stages.speed.figures import relaxed_rules, timings
 from distill.stages.speed.memory import peak_memory
 from distill.stages.speed.size import bytes_on_disk, count_parameters
@@ -55,13 +55,22 @@ def measure(
     folders = {
         name: read_model(path, trust_custom_code=True, beside=trusted) for name, path in models.items()
     }
+    rounds_of: dict[Backend, int] = {
+        "onnx": config.rounds,
+        "torch": 1,
+    }  # eager is the second column, and slow
     with threads_limited_to(config.threads):
         contestants = [
-            Contestant(name, backend, Predictor(model, backend, threads=config.threads))
+            Contestant(
+                name,
+                backend,
+                Predictor(model, backend, threads=config.threads),
+                _blocks(sample, config, rounds),
+            )
             for name, model in folders.items()
-            for backend in ("onnx", "torch")
+            for backend, rounds in rounds_of.items()
         ]
-        hold(contestants, lambda: _blocks(sample, config), bench.progress)
+        hold(contestants, bench.progress)
     figures: dict[str, dict[str, Any]] = {name: _weigh(model) for name, model in folders.items()}
     for contestant in contestants:
         figures[contestant.name][contestant.backend] = timings(contestant)
@@ -78,12 +87,12 @@ def _sample(texts: Sequence[str], size: int) -> list[str]:
     return [texts[i] for i in order[:size]]
 
 
-def _blocks(sample: Sequence[str], config: SpeedConfig) -> list[Block]:
+def _blocks(sample: Sequence[str], config: SpeedConfig, rounds: int) -> list[Block]:
     """Return one contestant's blocks: a round is single stream over all texts, then offline by batch size."""
     starts = range(0, len(sample), config.block)
     single = [sample[start : start + config.block] for start in starts]
     blocks = []
-    for _ in range(config.rounds):
+    for _ in range(rounds):
         blocks += [Block(some, batch_size=None) for some in single]
         blocks += [Block(sample, batch_size=size) for size in config.batch_sizes if size > 1]
     return blocks

@@ -6,12 +6,13 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
 from distill.stages.speed.disturbance import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from distill.contracts import Progress
     from distill.inference import Predictor
@@ -70,23 +71,22 @@ class Contestant:
         return clean if 2 * len(clean) >= len(blocks) else blocks
 
 
-def hold(contestants: Sequence[Contestant], blocks: Callable[[], list[Block]], progress: Progress) -> None:
-    """Let all run equal blocks, A B A B; then repeat those that were disturbed, while time allows.
+def hold(contestants: Sequence[Contestant], progress: Progress) -> None:
+    """Let all run their blocks, A B A B; then repeat those that were disturbed, while time allows.
 
     Args:
-        contestants: who runs; their blocks are filled in.
-        blocks: makes one contestant's blocks.
+        contestants: who runs; those with fewer blocks than others are done earlier.
         progress: is told how many blocks are done.
     """
     for contestant in contestants:
-        contestant.blocks = blocks()
         contestant.model.predict_proba(contestant.blocks[0].texts)  # warm up: first calls allocate
-    turns = list(zip(*(contestant.blocks for contestant in contestants), strict=True))
+    turns = list(zip_longest(*(contestant.blocks for contestant in contestants)))
     start = time.perf_counter()
     for done, turn in enumerate(turns):
         progress.advance(done, len(turns))
         for contestant, block in zip(contestants, turn, strict=True):
-            block.run(contestant.model)
+            if block is not None:
+                block.run(contestant.model)
     end = time.perf_counter()
     _repeat_disturbed(contestants, until=end + REPEAT_SHARE * (end - start))
 
