@@ -30,8 +30,12 @@ class TrainingDivergedError(DistillError):
     """A loss or a logit stopped being finite. The run is recorded as failed; the others go on."""
 
 
-class InterruptedRunError(Exception):
-    """The process was asked to stop (SIGTERM or Ctrl-C); what was half done is saved and can be resumed."""
+class InterruptedRunError(BaseException):
+    """The process was asked to stop (SIGTERM or Ctrl-C); what was half done is saved and can be resumed.
+
+    No `Exception`, as KeyboardInterrupt is none: a library that catches those to try something else must not
+    take it for a failure of its own.
+    """
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 
 from distill.config.schema import Experiment
 from distill.contracts import Artifact, Progress, RunLog, Tracker, Workbench
+from distill.interruption import stop_if_asked
 from distill.plan import Step
 from distill.store import Store
 
@@ -54,12 +55,14 @@ class Box:
 
     def make(self, step: Step, produce: Callable[[Workbench], None]) -> Path:
         """Return the step's result: from the store, or made now by `produce`."""
+        stop_if_asked()
         store = self._shop.store
         found = store.find(step.stage, step.key)
         self._shop.progress.stage(step.stage, step.name, cached=found is not None)
 
         def work(result: Path, scratch: Path) -> None:
             produce(Workbench(result, scratch, self._opened_log(), self._shop.progress))
+            stop_if_asked()  # before the result is kept: it may be what a library made of the interruption
             self._made.add(step)
 
         if found is None:
