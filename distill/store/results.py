@@ -78,6 +78,9 @@ class Results:
             result.rename(place)
         except BaseException:
             shutil.rmtree(result, ignore_errors=True)
+            for folder in (work, scratch):  # stays where it holds checkpoints or memos for the next try
+                with suppress(OSError):
+                    folder.rmdir()
             raise
         flush(place.parent)
         shutil.rmtree(scratch, ignore_errors=True)

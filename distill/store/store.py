@@ -54,19 +54,14 @@ class Store:
         """Return a result's folder, every byte of it checked, or None.
 
         A damaged result is named to `progress` and removed, so that it is made again.
+
+        Raises:
+            StoreError: the disk is full, so that it cannot even be said that the result is in use.
         """
         if not self._folder.result(stage, key).is_dir():
             return None
-        lock = self._lock(stage, key)
-        with locked(lock, shared=True) as got:
-            if not got:
-                return None  # somebody makes it anew, or takes it away
-            try:
-                return self._results.read(stage, key)
-            except DamageError:
-                pass
-        with locked(lock) as got:
-            return self._results.read_or_remove(stage, key) if got else None
+        with explain_full_disk(self.root):
+            return self._find(stage, key)
 
     def obtain(self, stage: str, key: str, name: str, produce: Callable[[Path, Path], None]) -> Path:
         """Return a result's folder, made by `produce` unless it is there.
@@ -137,6 +132,18 @@ class Store:
         with explain_full_disk(self.root), locked(lock, waiting=lambda: None):
             publish(folder, places)
         return folder
+
+    def _find(self, stage: str, key: str) -> Path | None:
+        lock = self._lock(stage, key)
+        with locked(lock, shared=True) as got:
+            if not got:
+                return None  # somebody makes it anew, or takes it away
+            try:
+                return self._results.read(stage, key)
+            except DamageError:
+                pass
+        with locked(lock) as got:
+            return self._results.read_or_remove(stage, key) if got else None
 
     def _make(self, stage: str, key: str, name: str, produce: Callable[[Path, Path], None]) -> Path:
         self._making.append(self._folder.scratch(stage, key))

@@ -29,9 +29,7 @@ class KeepBest(Callback):
         value = float(trainer.callback_metrics[self._metric_name])
         if value > self.best:
             self.best, self.best_step, self.validations_since = value, trainer.global_step, 0
-            aside = self._path.with_suffix(".partial")
-            save_weights(self._network, aside)
-            aside.replace(self._path)
+            _write_whole(self._path, lambda aside: save_weights(self._network, aside))
             return
         self.validations_since += 1
         if self._patience is not None and self.validations_since >= self._patience:
@@ -78,9 +76,7 @@ class SaveProgress(Callback):
             if stop and self._interval == 1:
                 raise InterruptedRunError
             return
-        aside = self._path.with_suffix(".partial")
-        trainer.save_checkpoint(aside)
-        aside.replace(self._path)
+        _write_whole(self._path, trainer.save_checkpoint)
         self._saved_at = time.monotonic()
         if stop:
             raise InterruptedRunError
@@ -137,3 +133,14 @@ class RunLogger(Logger):
     def rewind(self, step: int) -> None:
         """Forget what was recorded after a step, since it will be recorded again."""
         self._log.rewind(step)
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file in one step, and leave no half of one where the disk is full."""
+    aside = path.with_suffix(".partial")
+    try:
+        write(aside)
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
