@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
             outcome = run_experiment(planned, store, tracker, progress)
         finally:
             parting = tracker.close()
+            store.close()
     progress.close()
     print((outcome.frontier / "table.txt").read_text(encoding="utf-8"))
     for name, reason in outcome.failures.items():
@@ -167,9 +168,10 @@ def store_prune(options: argparse.Namespace) -> int:
         options.file, options.only, options.set = file, None, []
         keep |= {(step.stage, step.key) for step in _plan(options, _load(options), store).steps()}
     pruned = store.prune(keep, dry_run=options.dry_run)
-    print(
-        f"{'would remove' if options.dry_run else 'removed'} {len(pruned.removed)} results, {pruned.bytes / 1e6:.1f} MB"
-    )
+    did = "would remove" if options.dry_run else "removed"
+    print(f"{did} {len(pruned.removed)} results, {pruned.bytes / 1e6:.1f} MB")
+    if pruned.in_use:
+        print(f"{len(pruned.in_use)} more are in use by another process and stay")
     return 0
 
 
@@ -302,7 +304,7 @@ def _store_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser
     )
     _command(store, store_ls, "list what is kept", name="ls")
     prune = _command(store, store_prune, "remove what no experiment needs", name="prune")
-    prune.add_argument("keep", type=Path, nargs="*", help="experiment files whose results stay")
+    prune.add_argument("keep", type=Path, nargs="+", help="experiment files whose results stay")
     prune.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     for parser in (store.choices["ls"], prune):
         parser.add_argument("--store", type=Path, help="the store (default: .distill)")
