@@ -7,6 +7,7 @@ import io
 import json
 
 import datasets
+import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -149,7 +150,11 @@ def hub_answers(monkeypatch, answer):
             raise answer
         return answer
 
+    def repo_info(api, name, *, repo_type, revision, timeout):
+        assert (name, repo_type, revision) == ("lab/emotions", "dataset", COMMIT)
+
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", repo_info)
 
 
 def hub_split(texts, feature, cells):
@@ -183,13 +188,12 @@ def test_one_class_of_the_hub(tmp_path, monkeypatch):
     assert found.corpus.train.labels.tolist() == [1, 0]
 
 
-def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch):
-    hub_answers(monkeypatch, ConnectionError("Couldn't reach 'lab/emotions' on the Hub\nmore"))
+def test_a_hub_data_set_that_cannot_be_read(tmp_path, monkeypatch):
+    hub_answers(monkeypatch, ValueError("Dataset scripts are no longer supported\nmore"))
     with pytest.raises(DataError) as caught:
         prepared(tmp_path, {}, source=HUB, labels=["a"])
     assert str(caught.value) == (
-        f"data.source.hub: 'lab/emotions' at {COMMIT} cannot be had "
-        "(Couldn't reach 'lab/emotions' on the Hub); "
+        f"data.source.hub: 'lab/emotions' at {COMMIT} cannot be had: Dataset scripts are no longer supported; "
         f"offline? Run `hf download lab/emotions --type dataset --revision {COMMIT} --local-dir FOLDER` "
         "where there is a network, bring the folder here and name its files: source: {files: {train: ...}}"
     )

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub.errors import OfflineModeIsEnabled, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from pydantic import ValidationError
 
 from distill.config.pretrained import labels_of_head
@@ -99,6 +104,7 @@ def test_weights_of_the_hub_are_fetched_at_their_commit_without_pickles(tmp_path
         return str(write(tmp_path / "cache"))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *_, **__: None)
     config = TransformerTeacherConfig(weights="google-bert/bert-base-uncased", revision=COMMIT)
     assert config.weights_folder(tmp_path) == tmp_path / "cache"
     assert (asked["name"], asked["revision"]) == ("google-bert/bert-base-uncased", COMMIT)
@@ -165,24 +171,44 @@ def test_other_weights_than_those_that_were_pinned(tmp_path):
     )
 
 
+@pytest.mark.parametrize("asked_first", [True, False])
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
         (ConnectionError("no route"), "the hub cannot be reached (ConnectionError)"),
         (OfflineModeIsEnabled("offline"), "the hub cannot be reached (OfflineModeIsEnabled)"),
-        (RepositoryNotFoundError.__new__(RepositoryNotFoundError), "the hub shows no model of that name"),
-        (RevisionNotFoundError.__new__(RevisionNotFoundError), f"the model has no revision {COMMIT}"),
+        (RepositoryNotFoundError.__new__(RepositoryNotFoundError), "the hub shows nothing of that name"),
+        (
+            GatedRepoError.__new__(GatedRepoError),
+            "the hub shows it only to those who asked for access and logged in with `hf auth login`",
+        ),
+        (RevisionNotFoundError.__new__(RevisionNotFoundError), f"the hub has no revision {COMMIT} of it"),
     ],
 )
-def test_unknown_hub_name_or_no_network(tmp_path, monkeypatch, error, reason):
-    def fetch(*args, **kwargs):
+def test_unknown_hub_name_or_no_network(tmp_path, monkeypatch, error, reason, asked_first):
+    def fails(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", fails if asked_first else lambda *_, **__: None)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fails)
     assert message("nobody/nothing", tmp_path, revision=COMMIT) == (
-        f"weights 'nobody/nothing': {reason}; without the hub, `weights` takes a folder with config.json, "
-        "model.safetensors and tokenizer.json, or 'package:NAME' for an installed package"
+        f"weights 'nobody/nothing': {reason}; offline? Run `hf download nobody/nothing --revision {COMMIT} "
+        "--local-dir FOLDER` where there is a network, bring the folder here and say weights: FOLDER"
     )
+
+
+def test_weights_that_were_fetched_need_no_network(tmp_path, monkeypatch):
+    fetched = write(tmp_path / "cache")
+    cached = {("google-bert/bert-base-uncased", "config.json", COMMIT): str(fetched / "config.json")}
+    monkeypatch.setattr(
+        huggingface_hub,
+        "try_to_load_from_cache",
+        lambda name, file, *, revision: cached[name, file, revision],
+    )
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(fetched))
+    config = TransformerTeacherConfig(weights="google-bert/bert-base-uncased", revision=COMMIT)
+    assert config.weights_folder(tmp_path) == fetched
 
 
 def test_pins_are_checked_when_the_file_is_read():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from distill.config.base import ModelConfig
+from distill.config.hub import ask_hub, reason_of
 from distill.config.pins import Commit, Sha256
 from distill.errors import ModelError
 
@@ -83,7 +84,9 @@ class PretrainedModelConfig(ModelConfig):
         if self.weights is None:
             return self.kind
         named = f"{self.weights} at {self.revision}" if self.revision else self.weights
-        return f"{self.kind}, {named if self.revision or self.weights.startswith(PACKAGE) else Path(named).name}"
+        return (
+            f"{self.kind}, {named if self.revision or self.weights.startswith(PACKAGE) else Path(named).name}"
+        )
 
     def licence(self) -> str | None:
         """Return the licence that a package of weights states for itself; None for other weights."""
@@ -160,22 +163,23 @@ def hub_folder(name: str, revision: str) -> Path:
     Raises:
         ModelError: the hub has no such model or commit, or cannot be reached; says what works without it.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub import snapshot_download, try_to_load_from_cache
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    disable_progress_bars()
-    try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(READ)))
-    except RepositoryNotFoundError:
-        reason = "the hub shows no model of that name"
-    except RevisionNotFoundError:
-        reason = f"the model has no revision {revision}"
-    except Exception as error:  # noqa: BLE001 - no network has many names
-        reason = f"the hub cannot be reached ({type(error).__name__})"
-    else:
-        return checked_folder(folder)
-    raise ModelError(f"weights '{name}': {reason}; without the hub, `weights` takes {INSTEAD}")
+    is_here = isinstance(try_to_load_from_cache(name, CONFIG, revision=revision), str)
+    reason = None if is_here else ask_hub(name, revision, "model")
+    if reason is None:
+        disable_progress_bars()
+        try:
+            return checked_folder(Path(snapshot_download(name, revision=revision, allow_patterns=list(READ))))
+        except ModelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the layers below raise
+            reason = reason_of(error, revision)
+    raise ModelError(
+        f"weights '{name}': {reason}; offline? Run `hf download {name} --revision {revision} --local-dir FOLDER` "
+        "where there is a network, bring the folder here and say weights: FOLDER"
+    )
 
 
 def verify(path: Path, sha256: str) -> None:

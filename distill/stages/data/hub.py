@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill.config.hub import ask_hub
 from distill.config.source import OTHER_NAMES, SPLIT_NAMES, SourceConfig
 from distill.errors import DataError
 from distill.stages.data.tables import Table
@@ -15,18 +16,7 @@ def read_hub(source: SourceConfig) -> tuple[dict[str, Table], str | None]:
     Raises:
         DataError: the hub cannot be reached, or has no such data set; or it has no train split.
     """
-    import datasets
-
-    try:
-        found = datasets.load_dataset(source.hub, source.config, revision=source.revision)
-    except Exception as error:  # OSError, ValueError, httpx's own: whatever the layers below raise
-        reason = str(error).partition("\n")[0]
-        raise DataError(
-            f"data.source.hub: '{source.hub}' at {source.revision} cannot be had ({reason}); "
-            f"offline? Run `hf download {source.hub} --type dataset --revision {source.revision} "
-            "--local-dir FOLDER` where there is a network, bring the folder here and name its files: "
-            "source: {files: {train: ...}}"
-        ) from error
+    found = _fetched(source)
     tables = {}
     for given, split in found.items():
         name = OTHER_NAMES.get(given, given)
@@ -35,6 +25,23 @@ def read_hub(source: SourceConfig) -> tuple[dict[str, Table], str | None]:
     if "train" not in tables:
         raise DataError(f"data.source.hub: '{source.hub}' has no train split (found: {', '.join(found)})")
     return tables, found["train"].info.license or None
+
+
+def _fetched(source: SourceConfig) -> Any:
+    import datasets
+
+    reason = ask_hub(str(source.hub), str(source.revision), "dataset")
+    if reason is None:
+        try:
+            return datasets.load_dataset(source.hub, source.config, revision=source.revision)
+        except Exception as error:  # noqa: BLE001 - OSError, ValueError, httpx's own: whatever the layers below raise
+            reason = str(error).partition("\n")[0]
+    raise DataError(
+        f"data.source.hub: '{source.hub}' at {source.revision} cannot be had: {reason}; "
+        f"offline? Run `hf download {source.hub} --type dataset --revision {source.revision} "
+        "--local-dir FOLDER` where there is a network, bring the folder here and name its files: "
+        "source: {files: {train: ...}}"
+    )
 
 
 def _columns(split: Any) -> dict[str, list[Any]]:
