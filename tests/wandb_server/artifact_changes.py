@@ -8,7 +8,7 @@ from typing import Any
 from wandb_server.connection import connection
 from wandb_server.files import content_key, path_of, show_file
 from wandb_server.graphql import Node, mutation
-from wandb_server.manifests import missing_contents, show_manifest
+from wandb_server.manifests import complete_manifest, missing_contents, show_manifest
 from wandb_server.records import Artifact, Collection, Membership, Project
 from wandb_server.state import Refusal, State, now
 
@@ -30,11 +30,8 @@ def create_artifact(
     client_id: str | None = None,
     sequence_client_id: str | None = None,
     digest_algorithm: str | None = None,
-    distributed_id: str | None = None,
     enable_digest_deduplication: bool = False,
     history_step: int | None = None,
-    ttl_duration_seconds: int | None = None,
-    labels: str | None = None,
 ) -> Node:
     """CreateArtifact: `run.log_artifact`. One of the same content is not made again, it gets the new aliases."""
     project = state.project(project_name, entity_name)
@@ -84,8 +81,10 @@ def create_artifact_manifest(
     found = state.find(artifact_id, Artifact)
     shown = show_manifest(state, found)
     state.remember(shown.fields["id"], found)
-    if base_artifact_id or type_ != "FULL":
-        state.unknown.add(f"CreateArtifactManifest of type {type_} upon {base_artifact_id}")
+    if type_ == "INCREMENTAL":
+        found.base = state.find(base_artifact_id or "", Artifact)
+    elif type_ != "FULL":
+        state.unknown.add(f"CreateArtifactManifest of type {type_}")
     return Node("CreateArtifactManifestPayload", artifact_manifest=shown)
 
 
@@ -125,6 +124,8 @@ def commit_artifact(state: State, artifact_id: str) -> Node:
     if missing := missing_contents(state, found):
         message = f"{found.sequence.name} cannot be committed without {', '.join(missing)}"
         raise Refusal(message)
+    if found.base:
+        complete_manifest(state, found, found.base)
     found.state = "COMMITTED"
     add_version(state, found.sequence, found, found.wanted_aliases)
     return Node("CommitArtifactPayload", artifact=found)
@@ -158,8 +159,6 @@ def update_artifact(
     aliases: Sequence[dict[str, str]] | None = None,
     tags_to_add: Sequence[dict[str, str]] = (),
     tags_to_delete: Sequence[dict[str, str]] = (),
-    ttl_duration_seconds: int | None = None,
-    labels: str | None = None,
 ) -> Node:
     """UpdateArtifact: `artifact.save()`. A list of aliases replaces those that there are."""
     found = state.find(artifact_id, Artifact)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -29,8 +30,8 @@ def running_server(folder: Path) -> Iterator[WandbServer]:
         yield server
     finally:
         server.stop()
-    assert not server.errors, "\n".join(["the wandb test server failed:", *server.errors])
-    assert not server.unknown, "\n".join(
+    assert not server.errors, "\n  ".join(["the wandb test server failed:", *server.errors])
+    assert not server.unknown, "\n  ".join(
         ["the wandb SDK asked for what tests/wandb_server does not know:", *server.unknown]
     )
 
@@ -43,17 +44,15 @@ def wandb_server(tmp_path: Path) -> Iterator[WandbServer]:
 
 
 @pytest.fixture
-def wandb_login(
-    wandb_server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[WandbServer]:
+def wandb_login(wandb_server: WandbServer, tmp_path: Path) -> Iterator[WandbServer]:
     """The server, with wandb logged in to it by the environment, for processes that a test starts too."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    for name, value in environment(wandb_server, tmp_path).items():
-        monkeypatch.setenv(name, value)
-    yield wandb_server
-    if "wandb" in sys.modules:
-        stop_service()  # the next test's settings are read by a process of its own
+    with patch.dict(os.environ):  # what the SDK adds of its own, such as a sweep's project, goes away again
+        for name in [name for name in os.environ if name.startswith("WANDB_")]:
+            del os.environ[name]
+        os.environ.update(environment(wandb_server, tmp_path))
+        yield wandb_server
+        if "wandb" in sys.modules:
+            stop_service()  # the next test's settings are read by a process of its own
 
 
 def environment(server: WandbServer, folder: Path) -> dict[str, str]:

@@ -37,6 +37,14 @@ def missing_contents(state: State, artifact: Artifact) -> list[str]:
     ]
 
 
+def complete_manifest(state: State, artifact: Artifact, base: Artifact) -> None:
+    """Add to the manifest of an incremental artifact what it has from its base."""
+    path = path_of(state, manifest_key(artifact))
+    manifest = json.loads(path.read_bytes())
+    manifest["contents"] = entries_of(state, base) | manifest["contents"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
 def show_manifest(state: State, artifact: Artifact) -> Node:
     """Return a manifest: where it is read from, or to be uploaded to."""
     return Node(

@@ -95,6 +95,8 @@ class Artifact:
     description: str | None
     created_by: Run | None
     history_step: int | None = None
+    base: Artifact | None = None
+    """What an incremental artifact adds to."""
     wanted_aliases: list[str] = field(default_factory=list)
     tags: set[str] = field(default_factory=set)
     state: str = "PENDING"
@@ -112,6 +114,7 @@ class Sweep:
     config: str
     created_at: str
     method: str
+    program: str
     run_cap: int | None
     queue: Iterator[dict[str, Any]]
     display_name: str | None = None

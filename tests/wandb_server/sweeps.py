@@ -131,6 +131,7 @@ def _made(state: State, project: Project, config: str) -> Sweep:
         config=config,
         created_at=now(),
         method=content.get("method", ""),
+        program=content.get("program", ""),
         run_cap=content.get("run_cap"),
         queue=settings_of(content, seed=len(project.sweeps)),
         display_name=content.get("name"),
@@ -141,6 +142,9 @@ def _made(state: State, project: Project, config: str) -> Sweep:
 
 def _commands(state: State, agent: Agent, at_work: list[str]) -> list[dict[str, Any]]:
     sweep = agent.sweep
+    for run in agent.runs:
+        if run.state == "pending" and run.name not in at_work:
+            run.state = "failed"  # its process ended before it said anything
     if sweep.state in {"FINISHED", "CANCELED"}:
         return [{"type": "stop", "run_id": name} for name in at_work] or [{"type": "exit"}]
     if at_work or sweep.state == "PAUSED":
@@ -154,7 +158,7 @@ def _commands(state: State, agent: Agent, at_work: list[str]) -> list[dict[str, 
     config = {name: {"value": value} for name, value in settings.items()}
     run = make_run(state, sweep.project, random_name(), sweep=sweep, state="pending", config=config)
     agent.runs.append(run)
-    return [{"type": "run", "run_id": run.name, "args": config, "program": "", "logs": []}]
+    return [{"type": "run", "run_id": run.name, "args": config, "program": sweep.program, "logs": []}]
 
 
 def _agent_runs(
