@@ -15,6 +15,9 @@ import requests
 from wandb_server.fixtures import running_server
 from wandb_server.runs import make_run
 
+from distill.contracts import Artifact
+from distill.tracking import open_tracker
+
 PROJECT = "laboratory/distill"
 
 
@@ -469,6 +472,83 @@ def test_an_answer_that_is_lost_doubles_nothing(wandb, api, tmp_path, wandb_logi
     assert [fault.hits for fault in lost] == [1, 1, 1]
     assert steps(api, run) == [0]
     assert [one.name for one in api.artifacts("student", f"{PROJECT}/cnn")] == ["cnn:v0"]
+
+
+class Notes:
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
+
+
+def test_what_distill_tracks_is_read_back(wandb_login, tmp_path):
+    notes = Notes()
+    tracker = open_tracker(
+        mode="auto",
+        project="distill",
+        entity=None,
+        experiment="quick",
+        store_root=tmp_path / "store",
+        tags=["fast"],
+        progress=notes,
+    )
+    matplotlib.image.imsave(tmp_path / "roc.png", np.zeros((4, 4)))
+    for box, uses in (("teacher", ()), ("student", ("teacher/bert",))):
+        about = {"name": f"{box}/0", "job_type": box, "key": box * 8, "config": {"seeds": [0]}}
+        with tracker.run(**about, history=tmp_path / f"{box}.jsonl") as log:
+            for step in range(1, 4):
+                log.metrics({"loss": 1 / step}, step)
+            log.table("per_label", ["label", "f1"], [["joy", 0.5], ["fear", None]])
+            log.picture("roc", tmp_path / "roc.png")
+            log.summary({"test/macro_ap": 0.25})
+            model = folder(tmp_path, box, weights=box)
+            name = "teacher/bert" if box == "teacher" else "cnn/kd/0"
+            log.artifact(Artifact(name, box, model, {"macro_ap": 0.25}, ("best",), uses))
+    assert (tracker.close(), notes.texts) == ("", [])
+
+    import wandb
+
+    api = wandb.Api()
+    teacher, student = api.runs(PROJECT, filters={"group": "quick", "tags": "fast"})
+    assert (teacher.job_type, student.job_type, student.state, student.name) == (
+        "teacher",
+        "student",
+        "finished",
+        "student/0",
+    )
+    assert student.config == {"fingerprint": "student" * 8, "seeds": [0]}
+    assert [(row["_step"], row["step"], row["loss"]) for row in rows(student)] == [
+        (step, step, 1 / step) for step in range(1, 4)
+    ]
+    assert student.summary["test/macro_ap"] == 0.25
+    assert api.artifact(f"{PROJECT}/run-{student.id}-per_label:latest").get("per_label").data[0] == [
+        "joy",
+        0.5,
+    ]
+    with student.file(student.summary["roc"]["path"]).download(tmp_path / "pictures") as picture:
+        assert Path(picture.name).read_bytes() == (tmp_path / "roc.png").read_bytes()
+    published = api.artifact(f"{PROJECT}/cnn-kd-0:best")
+    assert (published.type, published.metadata["macro_ap"]) == ("student", 0.25)
+    assert published.logged_by().id == student.id
+    assert [one.name for one in student.used_artifacts()] == ["teacher-bert:v0"]
+    assert [run.id for run in api.artifact(f"{PROJECT}/teacher-bert:best").used_by()] == [student.id]
+    assert content(api, "cnn-kd-0:best", tmp_path) == {"weights": "student"}
+
+
+def test_a_workspace_and_a_report_are_saved(wandb):
+    workspaces = pytest.importorskip("wandb_workspaces.workspaces")
+    reports = pytest.importorskip("wandb_workspaces.reports.v2")
+    wandb.Api().create_project("distill", "laboratory")
+    panel = reports.ScatterPlot(x="latency_p90_ms", y="macro_ap")
+    report = reports.Report("distill", "laboratory", title="Frontier", description="quality against speed")
+    report.blocks = [reports.H1("Frontier"), reports.PanelGrid(panels=[panel])]
+    report.save()
+    assert reports.Report.from_url(report.url).title == "Frontier"
+    section = workspaces.Section("Frontier", panels=[panel])
+    workspace = workspaces.Workspace("laboratory", "distill", "Quick", sections=[section])
+    workspace.save()
+    assert workspaces.Workspace.from_url(workspace.url).name == "Quick"
 
 
 def ask(server, query, **variables):
