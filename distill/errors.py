@@ -42,3 +42,9 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
     """Return `", did you mean 'x'?"` for the closest known word, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(k) for k in known], n=1)
     return f", did you mean '{close[0]}'?" if close else ""
+
+
+def told(error: BaseException) -> str:
+    """Return what somebody else's error says, in one line: its type and the first line of its message."""
+    message = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

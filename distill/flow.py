@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.contracts import BuildContext, Workbench
+from distill.custom_code import named
+from distill.errors import ConfigError
 from distill.fingerprint import fingerprint
 from distill.plan import ModelSteps, Plan, Run, Step, TeacherSteps
 from distill.workshop import Workshop
@@ -39,6 +41,8 @@ class Flow:
 
         with self._shop.box("data", self._plan.data) as box:
             box.make(self._plan.data, make)
+        if self._plan.experiment.data.label_names is None:
+            self._check_labels()
 
     def teacher(self) -> None:
         """Train the teacher, compute its soft targets, and evaluate it by them."""
@@ -55,7 +59,7 @@ class Flow:
                 bench=bench,
             )
 
-        with self._shop.box("teacher", steps.model) as box:
+        with named("teacher", steps.config), self._shop.box("teacher", steps.model) as box:
             box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
             box.publish(steps.model, "teacher", uses=(plan.data,))
             with self._shop.box("soft-targets", plan.soft_targets) as inner:
@@ -74,7 +78,8 @@ class Flow:
 
     def student(self, run: Run) -> None:
         """Train and evaluate one student by one objective from one seed."""
-        with self._shop.box("student", run.model) as box:
+        who = named(f"student {run.name}", run.config, run.objective_config)
+        with who, self._shop.box("student", run.model) as box:
             box.make(run.model, lambda bench: self._train_student(run, bench))
             box.make(run.evaluation, lambda bench: self._evaluate(run, bench))
 
@@ -120,6 +125,14 @@ class Flow:
                 places[f"students/{run.name}"] = box.make(step, partial(self._assemble, run))
                 box.publish(step, "student", uses=(self._plan.data, self._plan.soft_targets))
         return self._shop.store.publish(self._plan.experiment.name, places)
+
+    def _check_labels(self) -> None:
+        """Check what objectives say of classes that only the texts tell: now, not after the teacher's training."""
+        for name, objective in self._plan.experiment.objectives.items():
+            try:
+                objective.check_labels(self._corpus.task.label_names)
+            except ConfigError as error:
+                raise ConfigError(f"objectives.{name}: {error}") from error
 
     def _train_teacher(self, steps: TeacherSteps, bench: Workbench) -> None:
         from distill.stages.teacher import train_teacher

@@ -40,6 +40,21 @@ def length_sorted_batches(encodings: Sequence[Encoding], batch_size: int) -> Ite
         yield order[start : start + batch_size]
 
 
+def check_logits(logits: object, rows: int, task: Task) -> None:
+    """Check what `forward` returned: another shape might broadcast, and something would be learnt all the same.
+
+    Raises:
+        ModelError: it is no tensor of shape [rows, labels].
+    """
+    found, wanted = getattr(logits, "shape", None), (rows, task.num_labels)
+    if found is None or tuple(found) != wanted:
+        shown = type(logits).__name__ if found is None else tuple(found)
+        raise ModelError(
+            f"forward() gave {shown} for {task.kind}, not {wanted}; "
+            "return logits [texts, labels], for one text too (no bare squeeze())"
+        )
+
+
 def predict_logits(
     classifier: TextClassifier,
     texts: Sequence[str],

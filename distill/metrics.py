@@ -53,7 +53,8 @@ def validation_metric(task: Task, logits: Array, labels: Array) -> float:
     value = macro(each)
     if value is None:
         raise DataError(
-            "validation: no label has both a positive and a negative example; nothing can be chosen"
+            "validation: no label has both a positive and a negative example, so that nothing can be chosen; "
+            "give it more texts, or leave it out, and it is cut from train"
         )
     return value
 

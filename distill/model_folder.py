@@ -77,8 +77,9 @@ def read_model(folder: Path, *, trust_custom_code: bool = False, beside: Path | 
     """
     try:
         found = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{folder}: not a model folder, it has no {DESCRIPTION}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        found_instead = f"it has no {DESCRIPTION}" if folder.is_dir() else "there is no such folder"
+        raise ModelError(f"{folder}: not a model folder, {found_instead}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / DESCRIPTION}: cannot be read ({error})") from error
     version = found.get("format_version") if isinstance(found, dict) else None

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from distill.errors import ConfigError, did_you_mean
+from distill.errors import ConfigError, did_you_mean, told
 
 T = TypeVar("T")
 
@@ -86,10 +86,8 @@ class Registry(Generic[T]):
                 f"cannot import {self.noun} '{kind}': no module named '{error.name}' "
                 f"among the installed packages{where}"
             ) from error
-        except Exception as error:
-            raise ConfigError(
-                f"cannot import {self.noun} '{kind}': {type(error).__name__}: {error}"
-            ) from error
+        except (Exception, SystemExit) as error:  # a script that exits when it is imported is no module
+            raise ConfigError(f"cannot import {self.noun} '{kind}': {told(error)}") from error
         try:
             return getattr(found, name)
         except AttributeError:

@@ -116,8 +116,10 @@ def test_validation_metric_leaves_out_labels_without_positives():
 def test_validation_metric_needs_one_defined_label():
     with pytest.raises(DataError) as error:
         validation_metric(MULTI, np.zeros((2, 3), dtype=np.float32), np.zeros((2, 3), dtype=np.float32))
-    message = "validation: no label has both a positive and a negative example; nothing can be chosen"
-    assert str(error.value) == message
+    assert str(error.value) == (
+        "validation: no label has both a positive and a negative example, so that nothing can be chosen; "
+        "give it more texts, or leave it out, and it is cut from train"
+    )
 
 
 def test_classes_become_one_column_each():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from distill.config.errors import name_closest_keys
+from distill.config.errors import error_at, name_closest_keys
 from distill.contracts import BuildContext, Objective, Task, TaskKind, TextClassifier, Tokenizer
 
 if TYPE_CHECKING:
@@ -144,6 +144,14 @@ class TeacherConfig(ModelConfig):
     fine_tune: bool = True
     """False takes the weights as they are; then they must bring a head for exactly the data's labels."""
 
+    @model_validator(mode="after")
+    def _training_has_a_part(self) -> Self:
+        if self.training is not None and (self.fits_in_closed_form or not self.fine_tune):
+            why = f"{self.kind} is fitted in closed form" if self.fine_tune else "with fine_tune: false"
+            message = f"{why}, nothing is trained step by step; leave it out"
+            raise error_at(("training",), message, self.training)
+        return self
+
     @property
     def fits_in_closed_form(self) -> bool:
         """Whether the teacher is fitted by `fit` instead of by gradient descent."""
@@ -176,6 +184,13 @@ class ObjectiveConfig(Config):
     def needs_labels(self) -> bool:
         """Whether unlabelled texts add nothing, so that labels must be there."""
         return False
+
+    def check_labels(self, label_names: Sequence[str]) -> None:
+        """Check that the config names no label but these, before anything is trained.
+
+        Raises:
+            ConfigError: it does.
+        """
 
     def build(self, task: Task, label_counts: Mapping[str, tuple[int, int]]) -> Objective:
         """Return the loss.

@@ -21,11 +21,10 @@ def ready(message: str) -> PydanticCustomError:
     return PydanticCustomError(READY, "{message}", {"message": message})
 
 
-def error_at(key: str, message: str, value: Any) -> ValidationError:
-    """Return an error for a validator of a map to raise, about one of its keys."""
-    return ValidationError.from_exception_data(
-        key, [InitErrorDetails(type=ready(message), loc=(key,), input=value)]
-    )
+def error_at(location: Location, message: str, value: Any) -> ValidationError:
+    """Return an error for a validator of a map or a model to raise, about a key in it."""
+    details = InitErrorDetails(type=ready(message), loc=location, input=value)
+    return ValidationError.from_exception_data(dotted(location), [details])
 
 
 def name_closest_keys(error: ValidationError, known: Iterable[str]) -> ValidationError:

@@ -36,7 +36,7 @@ def _by_kind(registry: Registry[C]) -> Callable[[Any, ValidationInfo], Any]:
         try:
             found = registry.resolve(str(value["kind"]), beside=folder if isinstance(folder, Path) else None)
         except ConfigError as error:
-            raise error_at("kind", str(error), value["kind"]) from error
+            raise error_at(("kind",), str(error), value["kind"]) from error
         return found.model_validate(value, context=info.context)
 
     return parse
@@ -100,12 +100,19 @@ class Experiment(Config):
         return seeds
 
     @model_validator(mode="after")
-    def _objectives_serve_the_task(self) -> Experiment:
-        kind = self.data.task_kind
+    def _objectives_serve_the_data(self) -> Experiment:
+        kind, label_names = self.data.task_kind, self.data.label_names
         for name, objective in self.objectives.items():
+            place = ("objectives", name)
             if kind not in objective.tasks:
                 served = ", ".join(sorted(objective.tasks))
-                raise ready(f"objectives.{name}: '{objective.kind}' serves {served}, but the data is {kind}")
+                message = f"'{objective.kind}' serves {served}, but the data is {kind}"
+                raise error_at(place, message, objective.kind)
+            if label_names is not None:
+                try:
+                    objective.check_labels(label_names)
+                except ConfigError as error:
+                    raise error_at(place, str(error), objective.kind) from error
         return self
 
     def training_of(self, model: StudentConfig | TeacherConfig) -> TrainingConfig:

@@ -181,4 +181,4 @@ def _splits_of_folder(folder: Path) -> dict[str, Path]:
                 "name the files: source: {files: {train: ...}}"
             )
         found[name] = path
-    return found
+    return {name: found[name] for name in SPLIT_NAMES if name in found}  # a mistake is told of train first

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,13 +14,23 @@ from distill.errors import ConfigError, did_you_mean
 ClassWeights = Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None
 
 
-class HardConfig(ObjectiveConfig):
+class _LabelConfig(ObjectiveConfig):
+    """What objectives that read labels have in common."""
+
+    class_weights: ClassWeights = None
+    """Weights of positives (multi-label) or of classes (single-label) in the labels' part of the loss: a map of
+    label to weight, where labels that are not named weigh 1, or `balanced`, from the counts in train."""
+
+    def check_labels(self, label_names: Sequence[str]) -> None:
+        """Check that no weight is given to a label that the data does not have."""
+        if isinstance(self.class_weights, dict):
+            _check_names(self.class_weights, label_names)
+
+
+class HardConfig(_LabelConfig):
     """Learn from the labels alone: the control that every claim for distillation needs."""
 
     kind: Literal["hard"] = "hard"
-    class_weights: ClassWeights = None
-    """Weights of positives (multi-label) or of classes (single-label): a map of label to weight, where labels
-    that are not named weigh 1, or `balanced`, from the counts in train."""
 
     @property
     def needs_soft_targets(self) -> bool:
@@ -39,13 +49,11 @@ class HardConfig(ObjectiveConfig):
         return HardObjective(task, resolve_class_weights(self.class_weights, task, label_counts))
 
 
-class _SoftConfig(ObjectiveConfig):
+class _SoftConfig(_LabelConfig):
     """What objectives that listen to the teacher have in common."""
 
     soft_weight: float = Field(0.5, ge=0, le=1)
     """Share of the teacher's part: 0 is supervised training, 1 needs no labels."""
-    class_weights: ClassWeights = None
-    """As in `hard`; they weigh the labels' part only."""
 
     @property
     def needs_soft_targets(self) -> bool:
@@ -108,10 +116,14 @@ def resolve_class_weights(
         if task.kind == "multi_label":
             return [(known - positive) / positive for positive, known in counts]
         return [known / (task.num_labels * positive) for positive, known in counts]
-    for name in class_weights:
-        if name not in task.label_names:
-            known_labels = ", ".join(task.label_names)
-            raise ConfigError(
-                f"class_weights: unknown label '{name}'{did_you_mean(name, task.label_names)} (labels: {known_labels})"
-            )
+    _check_names(class_weights, task.label_names)
     return [class_weights.get(name, 1.0) for name in task.label_names]
+
+
+def _check_names(class_weights: Mapping[str, float], label_names: Sequence[str]) -> None:
+    for name in class_weights:
+        if name not in label_names:
+            hint = did_you_mean(name, label_names)
+            raise ConfigError(
+                f"class_weights: unknown label '{name}'{hint} (labels: {', '.join(label_names)})"
+            )

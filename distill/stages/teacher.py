@@ -75,6 +75,6 @@ def _check_labels(config: TeacherConfig, context: BuildContext) -> None:
     if brought is None or set(brought) != set(wanted):
         found = "no labelled head" if brought is None else f"the labels {', '.join(brought)}"
         raise ModelError(
-            f"teacher: the weights bring {found}, but the data has the labels {', '.join(wanted)}; "
+            f"the weights bring {found}, but the data has the labels {', '.join(wanted)}; "
             "with fine_tune: true a new head is trained"
         )

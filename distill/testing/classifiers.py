@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NoReturn
 import torch
 
 from distill.contracts import Task
-from distill.errors import DistillError
+from distill.errors import DistillError, ModelError, told
 from distill.export import export_onnx
+from distill.inference import check_logits
 from distill.model_folder import WEIGHTS, load_weights, save_weights
 from distill.testing.examples import LABEL_NAMES, SEED, TEXTS, context_for, labelled
 from distill.tokenizer import collate
@@ -111,7 +112,7 @@ def _made(config: ModelConfig, make: Callable[[], TextClassifier]) -> TextClassi
         try:
             return make()
         except Exception as error:
-            raise AssertionError(f"{_name(config)}: it cannot be built: {_told(error)}") from error
+            raise AssertionError(f"{_name(config)}: it cannot be built: {told(error)}") from error
 
 
 def _check_tokenizer(config: ModelConfig, classifier: TextClassifier, texts: Sequence[str]) -> None:
@@ -140,7 +141,7 @@ def _logits(config: ModelConfig, classifier: TextClassifier, texts: Sequence[str
     except Exception as error:
         takes = ", ".join(tokenizer.input_names)
         raise AssertionError(
-            f"{_name(config)}: forward() failed on {len(texts)} texts: {_told(error)}; "
+            f"{_name(config)}: forward() failed on {len(texts)} texts: {told(error)}; "
             f"it is called by name with {takes}, each a tensor [texts, tokens, ...]"
         ) from error
     return logits
@@ -155,11 +156,11 @@ def _answers(config: ModelConfig, classifier: TextClassifier, texts: Sequence[st
 
 def _check_logits(config: ModelConfig, classifier: TextClassifier, task: Task, texts: Sequence[str]) -> None:
     for some in (texts, texts[:1]):
-        logits, wanted = _answers(config, classifier, some), (len(some), task.num_labels)
-        if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != wanted:
-            found = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            remedy = "return logits [texts, labels], for one text too (no bare squeeze())"
-            _fail(config, f"forward() gave {found} for {task.kind}, not {wanted}", remedy)
+        logits = _answers(config, classifier, some)
+        try:
+            check_logits(logits, len(some), task)
+        except ModelError as error:
+            raise AssertionError(f"{_name(config)}: {error}") from error
         if logits.dtype != torch.float32:
             _fail(config, f"forward() gave {logits.dtype}", "return float32 logits")
         if not bool(torch.isfinite(logits).all()):
@@ -227,7 +228,7 @@ def _check_saved(
         network = read.load_network(folder, tokenizer, task)
         load_weights(network, folder / WEIGHTS)
     except Exception as error:
-        message = f"{_name(config)}: it cannot be saved and loaded again: {_told(error)}; {remedy}"
+        message = f"{_name(config)}: it cannot be saved and loaded again: {told(error)}; {remedy}"
         raise AssertionError(message) from error
     again = _answers(config, type(classifier)(tokenizer, network), texts)
     difference = _difference(_answers(config, classifier, texts), again)
@@ -258,11 +259,3 @@ def _fail(config: ModelConfig, found: str, remedy: str) -> NoReturn:
 
 def _name(config: ModelConfig) -> str:
     return type(config).__name__
-
-
-def _told(error: Exception) -> str:
-    return (
-        f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}".rstrip(
-            ": "
-        )
-    )

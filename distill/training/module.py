@@ -15,6 +15,7 @@ from distill.config.base import TrainingConfig
 from distill.contracts import Objective, Task
 from distill.corpus import Split
 from distill.errors import TrainingDivergedError
+from distill.inference import check_logits
 from distill.metrics import selection_metric_name, validation_metric
 from distill.training.batches import MicroBatch
 
@@ -45,7 +46,10 @@ class DistillationModule(LightningModule):
         self.network = network
         self._objective, self._task, self._validation, self._settings = objective, task, validation, settings
         self._total_steps, self._seed = total_steps, seed
-        self._logits = np.empty((len(validation), task.num_labels), dtype=np.float32)
+        self._logits = np.zeros((len(validation), task.num_labels), dtype=np.float32)
+        validation_metric(
+            task, self._logits, validation.labels
+        )  # if that is undefined, better now than after an epoch
         self._parameters_to_clip = [p for p in network.parameters() if p.requires_grad]
         self._step = 0
 
@@ -80,12 +84,17 @@ class DistillationModule(LightningModule):
 
     def _learn(self, micro: MicroBatch, rows: int) -> dict[str, Tensor]:
         """Add the gradients of a micro batch; return its terms as shares of the step's mean."""
-        logits = self.network(**micro.inputs)
+        logits = self._answer(micro.inputs, len(micro.targets.labels))
         with torch.autocast(self.device.type, enabled=False):
             terms = self._objective(logits.float(), micro.targets)
             loss = terms["loss"] / rows
         self.manual_backward(loss)
         return {name: value.detach() / rows for name, value in terms.items()}
+
+    def _answer(self, inputs: Mapping[str, Tensor], rows: int) -> Tensor:
+        logits: Tensor = self.network(**inputs)
+        check_logits(logits, rows, self._task)
+        return logits
 
     def _log_curves(self, terms: Mapping[str, Tensor], rows: int, norm: Tensor, learning_rate: float) -> None:
         if self.logger is None:
@@ -101,7 +110,7 @@ class DistillationModule(LightningModule):
     def validation_step(self, batch: tuple[list[int], dict[str, Tensor]], batch_idx: int) -> None:  # noqa: ARG002
         """Keep the logits of a batch."""
         rows, inputs = batch
-        self._logits[rows] = self.network(**inputs).float().cpu().numpy()
+        self._logits[rows] = self._answer(inputs, len(rows)).float().cpu().numpy()
 
     def on_validation_epoch_end(self) -> None:
         """Report the metric that chooses weights."""
