@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a run failed, 2 something that the user can mend, 143 stop
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -28,15 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     command: Command = options.command
     try:
-        return command(options)
+        return _flushed(command(options))
     except DistillError as error:
         print(error, file=sys.stderr)
         return 2
     except (InterruptedRunError, KeyboardInterrupt):
         print("distill: stopped; give the same command again to go on", file=sys.stderr)
         return 143
-    except BrokenPipeError:
+    except BrokenPipeError:  # `| head` has read what it wanted
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        print("standard output: cannot be written (the disk is full)", file=sys.stderr)
+        return 2
 
 
 def validate(options: argparse.Namespace) -> int:
@@ -125,7 +133,7 @@ def predict(options: argparse.Namespace) -> int:
         trust_custom_code=options.trust_custom_code,
         code_folder=options.code_folder or Path.cwd(),
     )
-    texts = options.text or _read_texts(options.file)
+    texts = _given_texts(options.text) if options.text else _read_texts(options.file)
     for found in model.predict(texts):
         if options.json:
             line = {"text": found.text, "probabilities": found.probabilities, "labels": list(found.labels)}
@@ -231,18 +239,44 @@ def _places(folder: Path) -> list[tuple[str, Path]]:
     return pictures + students
 
 
-def _read_texts(file: Path | None) -> list[str]:
+def _given_texts(texts: list[str]) -> list[str]:
     from distill.errors import DataError
 
-    if file is None:
-        raise DataError("no texts: give --text or --file")
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # Python smuggles bytes that are no UTF-8 in as half characters
+            raise DataError(f"--text: not UTF-8 (character {error.start + 1})") from None
+    return texts
+
+
+def _read_texts(file: Path) -> list[str]:
+    from distill.errors import DataError
+
     try:
-        content = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        texts = [line for line in content.decode().splitlines() if line.strip()]
     except FileNotFoundError:
         raise DataError(f"{file}: no such file") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{file}: not UTF-8 (byte {error.start})") from None
-    return [line for line in content.splitlines() if line.strip()]
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{file}:{line}: byte 0x{content[error.start]:02x} is not valid UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from None
+    if not texts:
+        raise DataError(f"{file}: there is no text in it; expected one on each line")
+    return texts
+
+
+def _flushed(code: int) -> int:
+    """Return the exit code once all is printed: here a reader that went away, or a full disk, can be answered."""
+    sys.stdout.flush()
+    return code
+
+
+def _drop_output() -> None:
+    """Forget what is left to print, about which Python would complain when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
