@@ -11,8 +11,9 @@ How a request travels:
 
 What the SDK may ask of each record, and may do to it, stands together:
 
-    account.py  projects.py  runs.py  history.py  filters.py  artifacts.py  artifact_changes.py
-    manifests.py  sweeps.py  search.py  views.py
+    account.py  projects.py  sweeps.py  search.py  views.py
+    runs.py  run_changes.py  history.py  filters.py
+    artifacts.py  artifact_collections.py  artifact_versions.py  artifact_uploads.py  artifact_changes.py  manifests.py
 
 Whatever the SDK asks for that is not there is answered with null and listed in `WandbServer.unknown`; the
 fixture then fails the test. Fields and arguments are called as in wandb's GraphQL, but in snake case.

@@ -6,6 +6,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from wandb_server.state import Refusal
@@ -34,10 +35,9 @@ def select(
         order: keys with commas between them; one with `-` before it sorts downwards. Without it the order stays.
     """
     wanted = json.loads(filters) if filters else {}
-    found = [item for item in items if matches(lambda key, item=item: look(item, key), wanted)]
+    found = [item for item in items if matches(partial(look, item), wanted)]
     for key in reversed([part.strip() for part in (order or "").split(",") if part.strip()]):
-        name = key.lstrip("+-")
-        found.sort(key=lambda item, name=name: _rank(look(item, name)), reverse=key.startswith("-"))
+        found = _sorted(found, look, key)
     return found
 
 
@@ -57,6 +57,11 @@ def dig(content: Any, path: str) -> Any:
         if found is not None:
             return found
     return None
+
+
+def _sorted(items: list[Item], look: Callable[[Item, str], Any], key: str) -> list[Item]:
+    name = key.lstrip("+-")
+    return sorted(items, key=lambda item: _rank(look(item, name)), reverse=key.startswith("-"))
 
 
 def _holds(look: Look, key: str, value: Any) -> bool:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -53,6 +55,20 @@ def wandb_login(wandb_server: WandbServer, tmp_path: Path) -> Iterator[WandbServ
         yield wandb_server
         if "wandb" in sys.modules:
             stop_service()  # the next test's settings are read by a process of its own
+
+
+@pytest.fixture
+def wandb(wandb_login: WandbServer) -> ModuleType:
+    """The SDK, logged in to the server."""
+    import wandb
+
+    return wandb
+
+
+@pytest.fixture
+def wandb_api(wandb: ModuleType) -> Any:
+    """What reads from the server."""
+    return wandb.Api()
 
 
 def environment(server: WandbServer, folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, singledispatch
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import parse
 from graphql.language import (
@@ -30,17 +30,20 @@ from wandb_server.state import State
 WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 RESERVED = {"id": "id_", "type": "type_", "state": "state_"}
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 OPERATIONS: dict[str, dict[str, Callable[..., Any]]] = {"query": {}, "mutation": {}}
 
 
-def query(function: Callable[..., Any]) -> Callable[..., Any]:
+def query(function: Function) -> Function:
     """Make a function of the state a field of Query."""
-    return OPERATIONS["query"].setdefault(function.__name__, function)
+    OPERATIONS["query"][function.__name__] = function
+    return function
 
 
-def mutation(function: Callable[..., Any]) -> Callable[..., Any]:
+def mutation(function: Function) -> Function:
     """Make a function of the state a field of Mutation; it takes the entries of `input` as arguments."""
-    return OPERATIONS["mutation"].setdefault(function.__name__, function)
+    OPERATIONS["mutation"][function.__name__] = function
+    return function
 
 
 class Node:
@@ -132,7 +135,9 @@ class Operation:
 
     def _is_wanted(self, part: SelectionNode) -> bool:
         conditions = {
-            directive.name.value: value_from_ast_untyped(directive.arguments[0].value, self._variables)
+            directive.name.value: value_from_ast_untyped(
+                (directive.arguments or ())[0].value, self._variables
+            )
             for directive in part.directives or ()
         }
         return bool(conditions.get("include", True)) and not conditions.get("skip", False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from wandb_server.filters import dig
 from wandb_server.graphql import Node
 from wandb_server.records import Run
+
+Row = TypeVar("Row")
 
 
 def rows_of(run: Run) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ def parquet_history(run: Run, live_keys: Sequence[str]) -> Node:
     return Node("ParquetHistory", parquet_urls=[], live_data=rows_of(run)[:1])
 
 
-def thinned(rows: list[str], samples: int | None) -> list[Any]:
+def thinned(rows: list[Row], samples: int | None) -> list[Row]:
     """Return at most that many rows, evenly spread."""
     if not samples or len(rows) <= samples:
         return rows

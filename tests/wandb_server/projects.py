@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from wandb_server.account import show_entity, user
-from wandb_server.artifacts import artifact_type, artifact_types, collection_in, collections_of, membership
+from wandb_server.artifact_collections import (
+    artifact_type,
+    artifact_types,
+    collection_in,
+    collections_of,
+    membership,
+)
 from wandb_server.connection import connection
 from wandb_server.graphql import Node, mutation, query, show
 from wandb_server.records import Artifact, Project, Run, Sweep

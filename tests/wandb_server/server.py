@@ -8,7 +8,15 @@ import threading
 import traceback
 from pathlib import Path
 
-from wandb_server import artifact_changes, projects, run_changes, sweeps, views  # noqa: F401 - operations
+from wandb_server import (  # noqa: F401 - what they answer is registered when they are imported
+    artifact_changes,
+    artifact_uploads,
+    artifacts,
+    projects,
+    run_changes,
+    sweeps,
+    views,
+)
 from wandb_server.faults import Failing, Faults, LostAnswer, LostUpload, Slow
 from wandb_server.files import serve_storage
 from wandb_server.filestream import take_stream

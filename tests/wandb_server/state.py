@@ -6,6 +6,7 @@ import base64
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,10 +41,11 @@ class State:
         """Return a number that was never given before."""
         return next(self._numbers)
 
-    def add(self, kind: str, record_type: type[Record], /, **fields: Any) -> Record:
+    def add(self, kind: str, make: Callable[..., Record], /, **fields: Any) -> Record:
         """Make a record with an id of its own, and remember it."""
-        record = record_type(id=global_id(kind, self.next_number()), **fields)
-        self.remember(record.id, record)  # type: ignore[attr-defined]
+        identity = global_id(kind, self.next_number())
+        record = make(id=identity, **fields)
+        self.remember(identity, record)
         return record
 
     def remember(self, identity: str, record: Any) -> None:
