@@ -117,7 +117,11 @@ def test_a_missing_section_is_named(write):
 
 @pytest.mark.parametrize(
     ("seeds", "message"),
-    [("[1, 1]", "seed 1 stands twice; each seed is one run"), ("[-1]", "must be 0 or more, got -1")],
+    [
+        ("[1, 1]", "seed 1 stands twice; each seed is one run"),
+        ("[-1]", "must be 0 or more, got -1"),
+        ("[4294967296]", "must be at most 4294967295, got 4294967296"),
+    ],
 )
 def test_seeds_are_checked(write, seeds, message):
     assert mistakes(write(GOOD.replace("[0, 1]", seeds))) == [f"e.yaml:16: seeds: {message}"]
@@ -180,6 +184,28 @@ def test_overrides_replace_and_add_values(write):
         (
             "students.cnn.dropout=7",
             "--set students.cnn.dropout=7: students.cnn.dropout: must be less than 1.0, got 7",
+        ),
+        (
+            "students.cnn.embeddings={kind: fasttex}",
+            "--set students.cnn.embeddings={kind: fasttex}: students.cnn.embeddings: unknown kind 'fasttex', "
+            "did you mean 'fasttext'? (known: fasttext, file, random)",
+        ),
+        (
+            "students.cnn.embeddings={dimension: 8}",
+            "--set students.cnn.embeddings={dimension: 8}: students.cnn.embeddings: required key 'kind' is missing",
+        ),
+        (
+            "students.cnn.embeddings={kind: random, dimensio: 8}",
+            "--set students.cnn.embeddings={kind: random, dimensio: 8}: students.cnn.embeddings.dimensio: "
+            "unknown key, did you mean 'dimension'?",
+        ),
+        (
+            "data.labels=[1]",
+            "--set data.labels=[1]: data.labels.0: must be text, got 1",
+        ),
+        (
+            "training.learning_rate=.inf",
+            "--set training.learning_rate=.inf: training.learning_rate: must be a finite number, got inf",
         ),
         (
             "training.max_epoch=7",

@@ -21,7 +21,11 @@ class Config(BaseModel):
     """A frozen section of an experiment file; an unknown key is an error that names the closest known one."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
     )
 
     @model_validator(mode="wrap")

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from distill.contracts import TaskKind
 
 
+LARGEST_SEED = 2**32 - 1
+"""What scikit-learn's generators take."""
+
+
 class CleaningConfig(Config):
     """What is done to each text before anybody reads it, in this order. Every split is cleaned alike."""
 
@@ -42,7 +46,7 @@ class CutConfig(Config):
     """Share of the texts that are cut up."""
     test: float = Field(0.1, gt=0, lt=1)
     """Share of the texts that are cut up."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Decides which texts, here and in `limits`."""
 
     @model_validator(mode="after")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from distill.errors import did_you_mean
@@ -27,16 +28,18 @@ def error_at(location: Location, message: str, value: Any) -> ValidationError:
     return ValidationError.from_exception_data(dotted(location), [details])
 
 
-def name_closest_keys(error: ValidationError, known: Iterable[str]) -> ValidationError:
+def name_closest_keys(error: ValidationError, fields: Mapping[str, FieldInfo]) -> ValidationError:
     """Reword the unknown keys of one model, which alone knows what its keys are called."""
-    names = list(known)
     return ValidationError.from_exception_data(
-        error.title, [_reworded(found, names) for found in error.errors()]
+        error.title, [_reworded(found, fields) for found in error.errors()]
     )
 
 
-def _reworded(found: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
-    location, kind = found["loc"], found["type"]
+def _reworded(found: ErrorDetails, fields: Mapping[str, FieldInfo]) -> InitErrorDetails:
+    location, kind, known = found["loc"], found["type"], list(fields)
+    field = fields.get(str(location[0])) if len(location) > 1 else None
+    if field is not None and field.discriminator is not None:
+        location = (location[0], *location[2:])  # the second part is the kind, which is no key
     if kind == "extra_forbidden" and len(location) == 1:
         hint = did_you_mean(location[0], known) or f" (known: {', '.join(known)})"
         return InitErrorDetails(type=ready(f"unknown key{hint}"), loc=location, input=found["input"])
@@ -48,15 +51,23 @@ def _reworded(found: ErrorDetails, known: Sequence[str]) -> InitErrorDetails:
     return InitErrorDetails(type=kind, loc=location, input=found["input"], ctx=found.get("ctx", {}))
 
 
+def without_consequences(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is too short where one of its members could not be read."""
+    inside = {error["loc"][:-1] for error in errors}
+    return [error for error in errors if error["type"] != "too_short" or error["loc"] not in inside]
+
+
 def explain(found: ErrorDetails) -> str:
     """Return the message for one mistake, without its place."""
     kind, context = found["type"], found.get("ctx", {})
     if kind == READY:
         return found["msg"]
-    if kind == "missing":
-        return "required key is missing"
-    if kind in {"too_short", "string_too_short"}:
-        return "must not be empty"
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "union_tag_invalid":
+        known = str(context["expected_tags"]).replace("'", "")
+        hint = did_you_mean(context["tag"], known.split(", "))
+        return f"unknown kind '{context['tag']}'{hint} (known: {known})"
     if kind == "literal_error":
         return f"must be {context['expected']}, got {_shown(found['input'])}{_closest(found)}"
     wanted = _WANTED.get(kind)
@@ -65,6 +76,13 @@ def explain(found: ErrorDetails) -> str:
         return f"{message.replace('input should be', 'must be')}, got {_shown(found['input'])}"
     return f"must be {wanted.format_map(context)}, got {_shown(found['input'])}"
 
+
+_PLAIN: Mapping[str, str] = {
+    "missing": "required key is missing",
+    "union_tag_not_found": "required key 'kind' is missing",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
 
 _WANTED: Mapping[str, str] = {
     "greater_than": "greater than {gt}",
@@ -81,6 +99,8 @@ _WANTED: Mapping[str, str] = {
     "string_type": "text",
     "dict_type": "a map of keys to values",
     "model_type": "a map of keys to values",
+    "model_attributes_type": "a map of keys to values",
+    "finite_number": "a finite number",
     "list_type": "a list",
     "tuple_type": "a list",
     "string_pattern_mismatch": "letters, digits, '-' and '_', beginning with a letter or digit",

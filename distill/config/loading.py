@@ -13,7 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from distill.config.errors import Location, dotted, explain
+from distill.config.errors import Location, dotted, explain, without_consequences
 from distill.config.schema import Experiment
 from distill.errors import ConfigError, did_you_mean
 
@@ -58,7 +58,8 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
     try:
         experiment = Experiment.model_validate(plain, context={"folder": file.resolve().parent})
     except ValidationError as error:
-        lines = {_line(file, tree, wanted, found["loc"]) + explain(found): None for found in error.errors()}
+        found = without_consequences(error.errors())
+        lines = {_line(file, tree, wanted, each["loc"]) + explain(each): None for each in found}
         raise ConfigError("\n".join(sorted(lines, key=_by_line))) from None
     return LoadedExperiment(experiment, file)
 
@@ -82,7 +83,7 @@ def _read(file: Path) -> CommentedMap:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{file}:{line}: not YAML: {error.problem}") from None
     except YAMLError as error:
-        raise ConfigError(f"{file}: not YAML: {error}") from None
+        raise ConfigError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(tree, CommentedMap):
         raise ConfigError(
             f"{file}:1: expected a map with the keys name, data, teacher, students, objectives and seeds"

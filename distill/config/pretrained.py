@@ -197,8 +197,15 @@ def verify(path: Path, sha256: str) -> None:
 
 
 def labels_of_head(folder: Path) -> tuple[str, ...] | None:
-    """Return the label names of the classification head in a folder of weights, or None where it has none."""
-    found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    """Return the label names of the classification head in a folder of weights, or None where it has none.
+
+    Raises:
+        ModelError: its config cannot be read.
+    """
+    try:
+        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / CONFIG}: cannot be read ({error})") from error
     if not any(name.endswith("ForSequenceClassification") for name in found.get("architectures") or ()):
         return None
     names = found.get("id2label") or {str(i): f"LABEL_{i}" for i in range(found.get("num_labels", 2))}

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from distill.config.base import Config, ObjectiveConfig, StudentConfig, TeacherConfig, TrainingConfig
-from distill.config.data import DataConfig
+from distill.config.data import LARGEST_SEED, DataConfig
 from distill.config.errors import error_at, ready
 from distill.config.speed import SpeedConfig
 from distill.errors import ConfigError
@@ -93,8 +93,9 @@ class Experiment(Config):
     @classmethod
     def _seeds_differ(cls, seeds: list[int]) -> list[int]:
         for seed in seeds:
-            if seed < 0:
-                raise ready(f"must be 0 or more, got {seed}")
+            if not 0 <= seed <= LARGEST_SEED:
+                limit = "0 or more" if seed < 0 else f"at most {LARGEST_SEED}"
+                raise ready(f"must be {limit}, got {seed}")
             if seeds.count(seed) > 1:
                 raise ready(f"seed {seed} stands twice; each seed is one run")
         return seeds

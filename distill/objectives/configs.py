@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from distill.config.base import ObjectiveConfig
 from distill.contracts import Objective, Task
@@ -20,6 +20,19 @@ class _LabelConfig(ObjectiveConfig):
     class_weights: ClassWeights = None
     """Weights of positives (multi-label) or of classes (single-label) in the labels' part of the loss: a map of
     label to weight, where labels that are not named weigh 1, or `balanced`, from the counts in train."""
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _one_clear_message(cls, found: Any) -> Any:
+        """Check by hand, since a union would complain once for each of its members."""
+        if not isinstance(found, dict):
+            if found not in (None, "balanced"):
+                raise ValueError(f"must be 'balanced' or a map of labels to weights, got {found!r}")
+            return found
+        for name, weight in found.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
+                raise ValueError(f"the weight of '{name}' must be a number above 0, got {weight!r}")
+        return found
 
     def check_labels(self, label_names: Sequence[str]) -> None:
         """Check that no weight is given to a label that the data does not have."""
