@@ -178,28 +178,6 @@ def test_many_processes_remember_hashes_together(tmp_path):
     assert len(json.loads((tmp_path / "store/hashes.json").read_text())) == 60
 
 
-@pytest.fixture
-def mount(tmp_path):
-    """Mounts a small disk; skips where that is not permitted."""
-    mounted = []
-
-    def make(options):
-        place = tmp_path / f"disk{len(mounted)}"
-        place.mkdir()
-        try:
-            subprocess.run(
-                ["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True, capture_output=True
-            )
-        except (OSError, subprocess.CalledProcessError):
-            pytest.skip("mounting is not permitted here")
-        mounted.append(place)
-        return place
-
-    yield make
-    for place in mounted:
-        subprocess.run(["umount", "--lazy", place], check=True)
-
-
 def write_bytes(path):
     path.write_bytes(b"x" * 3_000_000)
 
@@ -266,6 +244,15 @@ def test_a_disk_that_is_full_from_the_start(mount):
             "student", "k", "x", lambda result, _: (result / "a").write_text("x" * 10_000)
         )
     assert not list(disk.glob("store/results/*/*"))
+
+
+def test_a_disk_that_is_full_when_a_result_is_only_read(mount):
+    disk = mount("size=1m")
+    Store(disk / "store").obtain("student", "k", "x", lambda result, _: (result / "a").write_text("small"))
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "other").write_bytes(b"x" * 2_000_000)
+    with pytest.raises(StoreError, match=r"^the disk is full: "):
+        Store(disk / "store").find("student", "k")
 
 
 def test_a_read_only_disk(mount):
