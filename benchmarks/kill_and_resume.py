@@ -37,7 +37,8 @@ def main() -> int:
     subprocess.run([*command, "--store", str(straight)], check=True, stdout=subprocess.DEVNULL)
     length = seconds_from_first_to_last(straight)
     print(f"uninterrupted: {length:.0f} s from the first result to the last", flush=True)
-    moments = sorted(random.Random(options.seed).uniform(0.02, 0.95) * length for _ in range(options.kills))
+    rng = random.Random(options.seed)
+    moments = sorted(rng.uniform(0.02, 0.95) * length for _ in range(options.kills))
     spent = [b - a for a, b in zip([0.0, *moments], moments, strict=False)]
     for number, seconds in enumerate(spent, start=1):
         where = run_and_kill([*command, "--store", str(killed)], seconds)
