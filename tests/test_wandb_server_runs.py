@@ -34,7 +34,7 @@ def test_a_run_is_read_back_as_it_was_logged(wandb, wandb_api):
     assert (found.tags, found.notes) == (["fast", "small"], "a note")
     assert found.config == {"seed": 3, "net": {"dim": 8}}
     assert [(row["_step"], row["loss"]) for row in rows(found)] == [(step, 1 / step) for step in range(1, 6)]
-    assert [row["at"] for row in rows(found)] == [{"epoch": step} for step in range(1, 6)]
+    assert [row["at"] for row in found.scan_history()] == [{"epoch": step} for step in range(1, 6)]
     assert (found.summary["size"], found.summary["loss"], found.summary["quality"]["max"]) == (1000, 0.2, 5)
     assert found.lastHistoryStep == 5
     assert len(found.history(samples=3, pandas=False)) == 3
