@@ -103,6 +103,18 @@ def test_an_answer_that_is_lost_doubles_nothing(wandb, wandb_api, tmp_path, wand
     assert [one.name for one in wandb_api.artifacts("student", f"{PROJECT}/cnn")] == ["cnn:v0"]
 
 
+def test_an_artifact_that_fails_is_told_by_wait_alone(wandb, wandb_api, tmp_path, wandb_login):
+    wandb_login.fail(500, matching="CreateArtifact")
+    artifact = wandb.Artifact("cnn", "student")
+    artifact.add_dir(str(folder(tmp_path, "cnn", weights="1")))
+    with start(wandb, settings=hasty(wandb)) as run:
+        logged = run.log_artifact(artifact)
+        with pytest.raises(ValueError, match="HTTP 500"):
+            logged.wait()
+    assert fresh(wandb_api, run).state == "finished"
+    assert not wandb_api.artifact_exists(f"{PROJECT}/cnn:latest")
+
+
 def test_fragments_aliases_and_conditions(wandb_server):
     state = wandb_server.state
     make_run(state, state.project("distill"), "one")
