@@ -218,21 +218,21 @@ def test_wrong_overrides_are_named(write, override, message):
 
 
 def test_a_users_class_beside_the_file(write):
-    Path("my_lab.py").write_text(
+    Path("own_lab.py").write_text(
         "from distill.config.base import StudentConfig\n"
         "class Mine(StudentConfig):\n    depth: int = 3\n"
         "class NotOne:\n    pass\n"
         "1 / 1\n",
         encoding="utf-8",
     )
-    text = GOOD.replace("{kind: textcnn}", '{kind: "my_lab:Mine", depth: 5}')
+    text = GOOD.replace("{kind: textcnn}", '{kind: "own_lab:Mine", depth: 5}')
     assert load_experiment(write(text)).experiment.students["cnn"].depth == 5
-    assert mistakes(write(text.replace("my_lab:Mine", "my_lab:Mein"))) == [
-        "e.yaml:11: students.cnn.kind: cannot import student 'my_lab:Mein': module 'my_lab' has no 'Mein', "
+    assert mistakes(write(text.replace("own_lab:Mine", "own_lab:Mein"))) == [
+        "e.yaml:11: students.cnn.kind: cannot import student 'own_lab:Mein': module 'own_lab' has no 'Mein', "
         "did you mean 'Mine'?"
     ]
-    assert mistakes(write(text.replace("my_lab:Mine", "my_lab:NotOne"))) == [
-        "e.yaml:11: students.cnn.kind: student 'my_lab:NotOne' is not a subclass of distill.config.base.StudentConfig"
+    assert mistakes(write(text.replace("own_lab:Mine", "own_lab:NotOne"))) == [
+        "e.yaml:11: students.cnn.kind: student 'own_lab:NotOne' is not a subclass of distill.config.base.StudentConfig"
     ]
 
 
