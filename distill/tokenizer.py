@@ -11,6 +11,7 @@ import numpy as np
 
 from distill.contracts import Batch, Encoding, TokenStatistics
 from distill.errors import ModelError
+from distill.word_pieces import learn_word_pieces
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as RustTokenizer
@@ -140,30 +141,23 @@ class FastTokenizer:
         from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 
         special = [PAD, UNKNOWN, START, END]
-        trainer: trainers.Trainer
+        rust = RustTokenizer(models.WordLevel(unk_token=UNKNOWN))
+        rust.normalizer = normalizers.Sequence([normalizers.NFC(), *[normalizers.Lowercase()] * lowercase])
+        rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         if model == "word":
-            rust = RustTokenizer(models.WordLevel(unk_token=UNKNOWN))
             trainer = trainers.WordLevelTrainer(
                 vocab_size=vocabulary_size,
                 min_frequency=min_frequency,
                 special_tokens=special,
                 show_progress=False,
             )
+            rust.train_from_iterator(texts, trainer)
         else:
-            rust = RustTokenizer(models.WordPiece(unk_token=UNKNOWN))
-            trainer = trainers.WordPieceTrainer(
-                vocab_size=vocabulary_size,
-                min_frequency=min_frequency,
-                special_tokens=special,
-                show_progress=False,
+            pieces = learn_word_pieces(
+                rust, texts, vocabulary_size=vocabulary_size, min_frequency=min_frequency, special=special
             )
-        steps: list[normalizers.Normalizer] = [normalizers.NFC()]
-        if lowercase:
-            steps.append(normalizers.Lowercase())
-        rust.normalizer = normalizers.Sequence(steps)
-        rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        rust.train_from_iterator(texts, trainer)
-        if model == "wordpiece":
+            rust.model = models.WordPiece(pieces, unk_token=UNKNOWN)
+            rust.add_special_tokens(special)
             rust.post_processor = processors.TemplateProcessing(
                 single=f"{START} $A {END}",
                 special_tokens=[(START, special.index(START)), (END, special.index(END))],
