@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from distill.config.base import ModelConfig, StudentConfig, TeacherConfig
+from distill.config.base import ModelConfig
+from distill.config.schema import STUDENTS, TEACHERS
 from distill.contracts import Task, TextClassifier, Tokenizer
 from distill.errors import ModelError
 from distill.registry import Registry
@@ -22,10 +23,7 @@ FORMAT_VERSION = 1
 DESCRIPTION, WEIGHTS, GRAPH = "model.json", "weights.safetensors", "model.onnx"
 
 Role = Literal["teacher", "student"]
-REGISTRIES: Mapping[Role, Registry[Any]] = {
-    "teacher": Registry("teacher", TeacherConfig),
-    "student": Registry("student", StudentConfig),
-}
+REGISTRIES: Mapping[Role, Registry[Any]] = {"teacher": TEACHERS, "student": STUDENTS}
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progres
         except TrainingDivergedError as error:
             failures[run.name] = str(error)
             progress.note(f"{run.name} failed: {error}")
-    flow = Flow(plan.without(failures), workshop)
+    if failures:
+        flow = Flow(plan.without(failures), workshop)
     flow.speed()
     frontier = flow.frontier()
     folder = flow.artifacts(frontier)

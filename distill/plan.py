@@ -83,8 +83,6 @@ class Plan:
     def without(self, failed: Collection[str]) -> Plan:
         """Return the plan of the runs that did not fail."""
         rest = copy.copy(self)
-        for derived in ("measured", "speed", "frontier"):
-            rest.__dict__.pop(derived, None)
         rest.runs = tuple(run for run in self.runs if run.name not in failed)
         return rest
 
@@ -127,7 +125,7 @@ class Plan:
             return None
         return TeacherSteps("baseline", model, self._evaluation("baseline", model), config)
 
-    @cached_property
+    @property
     def measured(self) -> Mapping[str, Step]:
         """One model for each architecture, by the name that the speed stage gives it."""
         models = {"teacher": self.teacher.model}
@@ -137,7 +135,7 @@ class Plan:
             models.setdefault(run.student, run.model)
         return models
 
-    @cached_property
+    @property
     def speed(self) -> Step:
         """Latency and throughput of all models, measured together on this machine."""
         return self._step(
@@ -148,7 +146,7 @@ class Plan:
             machine=machine_fingerprint(self.hardware),
         )
 
-    @cached_property
+    @property
     def frontier(self) -> Step:
         """The picture, the page and the table."""
         return self._step(
@@ -205,7 +203,7 @@ class Plan:
 
     def precision_of(self, config: ModelConfig) -> str:
         """Return `fp32` or `bf16`, with `auto` resolved for this machine."""
-        wanted = self.experiment.training.overridden_by(config.training).precision
+        wanted = self.experiment.training_of(config).precision
         if wanted != "auto":
             return wanted
         return "bf16" if config.bf16_pays and self.hardware.has_bf16 else "fp32"
@@ -257,7 +255,7 @@ class Plan:
         return {name: self._store.content_hash(path) for name, path in files.items()}
 
     def _training(self, config: ModelConfig) -> dict[str, Any]:
-        settings = self.experiment.training.overridden_by(config.training)
+        settings = self.experiment.training_of(config)
         return {"training": settings.model_dump(mode="json")} | self._numerics(self.precision_of(config))
 
     def _numerics(self, precision: str) -> dict[str, Any]:
@@ -266,8 +264,13 @@ class Plan:
             "precision": precision,
             "threads": self.hardware.threads,
             "device": self.hardware.device,
-            "libraries": library_versions(),
+            "libraries": self._libraries,
         }
+
+    @cached_property
+    def _libraries(self) -> Mapping[str, str]:
+        """Read once: every step of a plan asks for them."""
+        return library_versions()
 
     def _step(self, stage: str, name: str, **parts: Any) -> Step:
         return Step(stage, name, fingerprint({"stage": stage, "version": VERSIONS[stage], **parts}))

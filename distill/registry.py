@@ -27,19 +27,22 @@ class Registry(Generic[T]):
     base: type[T]
 
     @cached_property
-    def _entry_points(self) -> dict[str, EntryPoint]:
-        """Kind -> entry point; a name that two packages claim is an error when it is asked for, not before."""
-        return {point.name: point for point in entry_points(group=f"distill.{self.noun}s")}
+    def _claims(self) -> dict[str, list[EntryPoint]]:
+        """Kind -> who claims it; a kind that two packages claim is an error when it is asked for, not before."""
+        found: dict[str, list[EntryPoint]] = {}
+        for point in entry_points(group=f"distill.{self.noun}s"):
+            found.setdefault(point.name, []).append(point)
+        return found
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The known kinds, sorted."""
-        return tuple(sorted(self._entry_points))
+        return tuple(sorted(self._claims))
 
     def is_built_in(self, kind: str) -> bool:
         """Whether the kind comes with distill itself, so that loading it runs no code of anybody else."""
-        point = self._entry_points.get(kind)
-        return point is not None and point.dist is not None and point.dist.name == OWN_DISTRIBUTION
+        claims = self._claims.get(kind, [])
+        return bool(claims) and all(p.dist is not None and p.dist.name == OWN_DISTRIBUTION for p in claims)
 
     def resolve(self, kind: str, beside: Path | None = None) -> type[T]:
         """Return the class for `kind`.
@@ -53,7 +56,7 @@ class Registry(Generic[T]):
         """
         if ":" in kind:
             return self._check(kind, self._import(kind, beside))
-        claims = [p for p in entry_points(group=f"distill.{self.noun}s") if p.name == kind]
+        claims = self._claims.get(kind, [])
         if not claims:
             known = ", ".join(self.kinds)
             raise ConfigError(

@@ -8,7 +8,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from distill.config.base import Config, ObjectiveConfig, StudentConfig, TeacherConfig, TrainingConfig
+from distill.config.base import (
+    Config,
+    ModelConfig,
+    ObjectiveConfig,
+    StudentConfig,
+    TeacherConfig,
+    TrainingConfig,
+)
 from distill.config.data import LARGEST_SEED, DataConfig
 from distill.config.errors import error_at, ready
 from distill.config.speed import SpeedConfig
@@ -116,6 +123,6 @@ class Experiment(Config):
                     raise error_at(place, str(error), objective.kind) from error
         return self
 
-    def training_of(self, model: StudentConfig | TeacherConfig) -> TrainingConfig:
+    def training_of(self, model: ModelConfig) -> TrainingConfig:
         """Return the training settings that hold for a model."""
         return self.training.overridden_by(model.training)
