@@ -20,6 +20,12 @@ def fingerprint(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def source_of(config: object) -> str:
     """Return the sha256 of the source of a config's module, so that a user's edit makes a new key.
 
@@ -28,4 +34,4 @@ def source_of(config: object) -> str:
     file = inspect.getsourcefile(type(config)) or getattr(
         sys.modules[type(config).__module__], "__file__", None
     )
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return file_hash(Path(file)) if file else ""

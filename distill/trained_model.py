@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from distill.contracts import TextClassifier, Tokenizer
 from distill.corpus import Corpus
 from distill.export import export_onnx
 from distill.model_folder import GRAPH, Role, write_model
+from distill.result_files import write_json
 
 TRAINING, COVERAGE = "training.json", "coverage.json"
 
@@ -33,7 +33,7 @@ def write_trained_model(
     export_onnx(classifier, folder / GRAPH)
     coverage = {name: _coverage(classifier.tokenizer, corpus.split(name).texts) for name in ("train", "test")}
     for name, content in ((TRAINING, how), (COVERAGE, coverage)):
-        (folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        write_json(folder / name, content)
 
 
 def _coverage(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -14,6 +13,7 @@ from distill.config.base import ModelConfig
 from distill.config.hub import ask_hub, reason_of
 from distill.config.pins import Commit, Sha256
 from distill.errors import ModelError
+from distill.fingerprint import file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -190,8 +190,7 @@ def verify(path: Path, sha256: str) -> None:
     """
     if not path.is_file():
         raise ModelError(f"{path.parent}: sha256 is the checksum of {path.name}, which is missing")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = file_hash(path)
     if found != sha256:
         raise ModelError(f"{path}: not the pinned weights, its sha256 is {found}, not {sha256}")
 

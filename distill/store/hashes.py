@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from distill.errors import StoreError
+from distill.fingerprint import file_hash
 from distill.store.disk import write_whole
 from distill.store.locks import locked
-from distill.store.manifest import file_hash
 
 LARGE_BYTES = 1_000_000
 SETTLED_SECONDS = 2.0

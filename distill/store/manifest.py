@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from distill.fingerprint import file_hash
 from distill.store.disk import write_whole
 
 MANIFEST = "manifest.json"
@@ -71,12 +72,6 @@ def check_contents(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name, expected in manifest["files"].items():
         if file_hash(folder / name) != expected["sha256"]:
             raise DamageError(f"{name} was changed (its sha256 differs)")
-
-
-def file_hash(path: Path) -> str:
-    """Return the sha256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

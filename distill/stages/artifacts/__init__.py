@@ -6,25 +6,24 @@ figures, a model card and checksums join them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import ModelError
+from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
 from distill.model_folder import DESCRIPTION
+from distill.result_files import METRICS, SPEED, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from distill.contracts import Workbench
 
 __all__ = ["CardFacts", "assemble"]
 
-CARD, CHECKSUMS, METRICS, SPEED = "README.md", "checksums.json", "metrics.json", "speed.json"
+CARD, CHECKSUMS = "README.md", "checksums.json"
 PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 """Endings of files that could run code when they are opened."""
 
@@ -56,36 +55,22 @@ def assemble(
             raise ModelError(f"{path}: a published folder holds no pickle; write safetensors or JSON instead")
         shutil.copy2(path, bench.result / path.name)
     shutil.copy2(evaluation / CALIBRATION, bench.result / CALIBRATION)
-    metrics = _read_json(evaluation / METRICS)
+    metrics = read_json(evaluation / METRICS)
     if speed is not None:
         metrics["speed"] = _speed_of(speed, measured_as)
-    _write_json(bench.result / METRICS, metrics)
-    card = model_card(_read_json(model / DESCRIPTION), metrics, facts or CardFacts())
+    write_json(bench.result / METRICS, metrics)
+    card = model_card(read_json(model / DESCRIPTION), metrics, facts or CardFacts())
     (bench.result / CARD).write_text(card, encoding="utf-8")
-    _write_json(bench.result / CHECKSUMS, _checksums(bench.result))
+    write_json(bench.result / CHECKSUMS, _checksums(bench.result))
 
 
 def _speed_of(folder: Path, name: str) -> dict[str, Any]:
     """Return one model's figures, with the machine and the rules they stand under."""
-    found = _read_json(folder / SPEED)
+    found = read_json(folder / SPEED)
     figures: dict[str, Any] = found.pop("models")[name]
     return found | figures
 
 
 def _checksums(folder: Path) -> dict[str, str]:
     """Return file name -> sha256."""
-    return {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    return {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.is_file()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from distill.config.data import DataConfig
 from distill.corpus import SPLITS, Corpus, Split
 from distill.errors import DataError
+from distill.result_files import write_json
 from distill.stages.data.overlap import Overlap, repeated
 from distill.stages.data.rows import Rows
 
@@ -81,7 +81,7 @@ def write_report(
         "conflicts": config.conflicts,
         "overlap": asdict(overlap),
     }
-    (folder / REPORT).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_json(folder / REPORT, content)
 
 
 def _origin(name: str, read: Mapping[str, Rows], corpus: Corpus) -> str:

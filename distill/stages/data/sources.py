@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from distill.config.data import DataConfig
 from distill.config.source import SourceConfig
 from distill.errors import DataError
+from distill.fingerprint import file_hash
 from distill.stages.data.hub import read_hub
 from distill.stages.data.tables import Table, read_table
 
@@ -51,7 +51,7 @@ def _read(source: SourceConfig, base_folder: Path) -> RawData:
 
 
 def _check_content(path: Path, sha256: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = file_hash(path)
     if found != sha256:
         raise DataError(
             f"{path}: sha256 is {found}, but the experiment expects {sha256}; "

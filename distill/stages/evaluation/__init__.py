@@ -5,15 +5,15 @@ Writes every example's logits, `calibration.json`, `metrics.json`, `per_label.cs
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from distill.errors import DataError
 from distill.inference import CALIBRATION
 from distill.metrics import selection_metric_name
+from distill.result_files import METRICS, write_json
 from distill.stages.evaluation.calibration import calibrate
 from distill.stages.evaluation.confusion import confusion, draw_confusion
 from distill.stages.evaluation.curves import draw_curves, precision_recall_curves, roc_curves
@@ -21,13 +21,12 @@ from distill.stages.evaluation.scores import Answers, LabelScores, any_label, fi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from distill.contracts import Workbench
     from distill.corpus import Corpus, LogitTable
     from distill.stages.evaluation.scores import Scores
 
-METRICS, PER_LABEL = "metrics.json", "per_label.csv"
+PER_LABEL = "per_label.csv"
 SPLITS = ("validation", "test")
 
 
@@ -62,9 +61,9 @@ def evaluate(
         if theirs:
             metrics[split] |= fidelity(ours[split], theirs[split])
         tables[split] = table
-    _write_json(bench.result / CALIBRATION, ours["validation"].calibration.describe())
+    write_json(bench.result / CALIBRATION, ours["validation"].calibration.describe())
     chosen_by = {"selection_metric": selection_metric_name(corpus.task)}
-    _write_json(bench.result / METRICS, chosen_by | metrics)
+    write_json(bench.result / METRICS, chosen_by | metrics)
     _write_tables(tables, bench)
     _draw(ours["test"], tables["test"][: corpus.task.num_labels], bench)
     bench.log.summary(
@@ -82,10 +81,6 @@ def _answers(corpus: Corpus, logits: Mapping[str, LogitTable]) -> dict[str, Answ
     return {
         split: Answers(corpus.task, rows[split], corpus.split(split).labels, calibration) for split in SPLITS
     }
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
 
 
 def _write_tables(tables: Mapping[str, list[LabelScores]], bench: Workbench) -> None:

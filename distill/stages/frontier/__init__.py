@@ -5,10 +5,10 @@ Writes `frontier.json`, `frontier.csv`, `frontier.png`, `frontier.html` and `tab
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from distill.result_files import write_json
 from distill.stages.frontier.points import COST, REFERENCE, Comparison, Point, collect
 from distill.stages.frontier.table import format_table
 
@@ -32,8 +32,7 @@ def draw(comparison: Comparison, *, experiment: str, bench: Workbench) -> None:
     from distill.stages.frontier.picture import draw_picture
 
     description = describe(comparison, experiment)
-    content = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
-    (bench.result / "frontier.json").write_text(content, encoding="utf-8")
+    write_json(bench.result / "frontier.json", description)
     (bench.result / TABLE).write_text(format_table(comparison) + "\n", encoding="utf-8")
     _write_csv(description["points"], bench)
     draw_picture(comparison, experiment, bench.result / "frontier.png")

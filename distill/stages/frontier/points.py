@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from distill.result_files import METRICS, SPEED, read_json
 from distill.statistics import hypervolume, pareto_front
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-METRICS, SPEED = "metrics.json", "speed.json"
 METRIC_TITLES = {"macro_ap": "macro AP", "macro_f1": "macro F1"}
 
 COST = "latency_p90_ms"
@@ -178,11 +177,11 @@ def collect(
         controls: the objectives that listen to no teacher.
         notes: student -> what the table should say of it.
     """
-    measured = _read_json(speed / SPEED) if speed else {"models": {}}
+    measured = read_json(speed / SPEED) if speed else {"models": {}}
     models = measured.pop("models")
     points, metric = [], ""
     for name, folder in evaluations.items():
-        found = _read_json(folder / METRICS)
+        found = read_json(folder / METRICS)
         metric = found["selection_metric"]
         points.append(_point(name, found, models, controls, notes or {}))
     return Comparison(metric, points, measured.pop("machine", None), measured)
@@ -223,8 +222,3 @@ def _costs(figures: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     timed = {name: figures["onnx"][name] for name in ("latency_p50_ms", "latency_p90_ms", "throughput")}
     return timed | {"parameters": figures["parameters"], "bytes": figures["bytes"]["deployed"]}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found

@@ -5,7 +5,6 @@ In the manner of MLPerf Inference: single stream for latency, offline for throug
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from distill.hardware import detect
 from distill.inference import Predictor
 from distill.model_folder import read_model
+from distill.result_files import SPEED, write_json
 from distill.stages.speed.contest import Backend, Block, Contestant, hold, threads_limited_to
 from distill.stages.speed.figures import relaxed_rules, timings
 from distill.stages.speed.memory import peak_memory
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from distill.contracts import Workbench
     from distill.model_folder import ModelFolder
 
-SPEED = "speed.json"
 SCENARIO = "raw text to probabilities, tokenising included"
 
 
@@ -77,7 +76,7 @@ def measure(
     for name, path in models.items():
         figures[name] |= peak_memory(path, sample, config=config, trusted=trusted)
     result = _describe(config, len(sample)) | {"models": figures}
-    (bench.result / SPEED).write_text(json.dumps(result, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_json(bench.result / SPEED, result)
     bench.log.summary(_summary(figures))
 
 

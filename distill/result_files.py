@@ -1,0 +1,24 @@
+"""What one stage leaves for the next as JSON: the files' names, and how they are written and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+METRICS = "metrics.json"
+"""Of an evaluation, and of a published folder."""
+SPEED = "speed.json"
+"""Of the speed stage."""
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file; a figure that is not finite is a mistake of ours, since what is undefined is null."""
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read what `write_json` wrote."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
