@@ -31,7 +31,7 @@ from distill.objectives.configs import SoftTargetConfig
 from distill.progress import Silence
 from distill.stages.data import prepare
 from distill.tracking.history import HistoryLog
-from distill.training import Schedule, TrainingSet, fit
+from distill.training import Recipe, Schedule, TrainingSet, fit
 from distill.training.batches import BatchOrder, TrainingBatches
 
 SETTINGS = TrainingConfig(max_epochs=1, batch_size=64, learning_rate=1e-3, patience=None)
@@ -121,10 +121,8 @@ def measure(
                 training_set,
                 corpus.validation,
                 corpus.task,
-                settings=SETTINGS,
+                recipe=Recipe(SETTINGS, "fp32", detect("cpu", 1)),
                 schedule=Schedule(length, length),
-                precision="fp32",
-                hardware=detect("cpu", 1),
                 seed=0,
                 bench=make_bench(Path(folder)),
             )

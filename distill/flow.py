@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.config.base import ModelConfig
 from distill.contracts import BuildContext, Workbench
 from distill.custom_code import named
 from distill.errors import ConfigError
@@ -17,6 +18,7 @@ from distill.workshop import Workshop
 if TYPE_CHECKING:
     from distill.corpus import Corpus
     from distill.stages.artifacts import CardFacts
+    from distill.training import Recipe
 
 
 class Flow:
@@ -141,9 +143,7 @@ class Flow:
             steps.config,
             self._context(0),
             self._corpus,
-            settings=self._plan.experiment.training_of(steps.config),
-            precision=self._plan.precision_of(steps.config),
-            hardware=self._plan.hardware,
+            recipe=self._recipe(steps.config),
             bench=bench,
         )
 
@@ -157,10 +157,19 @@ class Flow:
             self._context(run.seed, plan.teacher.model if run.config.needs_teacher else None),
             self._corpus,
             self._shop.place(plan.soft_targets),
-            settings=plan.experiment.training_of(run.config),
-            precision=plan.precision_of(run.config),
-            hardware=plan.hardware,
+            recipe=self._recipe(run.config),
             bench=bench,
+        )
+
+    def _recipe(self, config: ModelConfig) -> Recipe:
+        from distill.training import Recipe
+
+        experiment = self._plan.experiment
+        return Recipe(
+            settings=experiment.training_of(config),
+            precision=self._plan.precision_of(config),
+            hardware=self._plan.hardware,
+            checkpoint_seconds=experiment.runtime.checkpoint_seconds,
         )
 
     def _evaluate(self, steps: ModelSteps, bench: Workbench) -> None:

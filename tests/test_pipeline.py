@@ -12,6 +12,7 @@ import pytest
 
 from distill.cli import main
 from distill.inference import load_student
+from distill.training.callbacks import SaveProgress
 
 STAGES = {"data", "teacher", "soft_targets", "student", "evaluation", "speed", "frontier", "artifacts"}
 
@@ -229,3 +230,15 @@ def test_killed_and_resumed_equals_uninterrupted(experiment_file, tmp_path):
     )
     assert figures(tmp_path / "killed") == figures(tmp_path / "straight")
     assert len(figures(tmp_path / "straight")) == 3
+
+
+def test_checkpoints_come_as_often_as_the_experiment_says(run, monkeypatch):
+    begin, wanted = SaveProgress.__init__, []
+
+    def noting(self, path, *, every_seconds, **rest):
+        wanted.append(every_seconds)
+        begin(self, path, every_seconds=every_seconds, **rest)
+
+    monkeypatch.setattr(SaveProgress, "__init__", noting)
+    run("run", "reviews.yaml", "--only", "mean/supervised/*", "--set", "runtime.checkpoint_seconds=7")
+    assert wanted == [7.0]

@@ -19,7 +19,7 @@ from distill.interruption import interruptible
 from distill.objectives.configs import HardConfig, SoftTargetConfig
 from distill.progress import Silence
 from distill.tokenizer import FastTokenizer
-from distill.training import Schedule, TrainingSet, fit
+from distill.training import Recipe, Schedule, TrainingSet, fit
 from distill.training.batches import BatchOrder
 from distill.training.module import DistillationModule
 
@@ -91,13 +91,10 @@ def train(classifier, bench, *, objective=None, logits=None, checkpoint_seconds=
         TrainingSet(split.texts, split.labels, logits),
         VALIDATION,
         TASK,
-        settings=settings,
+        recipe=Recipe(settings, "fp32", detect("cpu", 1), checkpoint_seconds),
         schedule=Schedule.for_rows(len(split), settings),
-        precision="fp32",
-        hardware=detect("cpu", 1),
         seed=3,
         bench=bench,
-        checkpoint_seconds=checkpoint_seconds,
     )
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from distill.config.base import ObjectiveConfig, StudentConfig, TrainingConfig
+from distill.config.base import ObjectiveConfig, StudentConfig
 from distill.contracts import BuildContext, Workbench
 from distill.corpus import Corpus, LogitTable
-from distill.hardware import Hardware
 from distill.trained_model import write_trained_model
-from distill.training import Schedule, TrainingSet, fit
+from distill.training import Recipe, Schedule, TrainingSet, fit
 
 
 def train_student(
@@ -22,9 +21,7 @@ def train_student(
     corpus: Corpus,
     soft_targets: Path | None,
     *,
-    settings: TrainingConfig,
-    precision: str,
-    hardware: Hardware,
+    recipe: Recipe,
     bench: Workbench,
 ) -> None:
     """Write the student's model folder, with its graph, `training.json` and `coverage.json`.
@@ -32,7 +29,7 @@ def train_student(
     The schedule is the same for every objective: a control that reads labelled texts only does as many optimiser
     steps as the student that reads the transfer set too.
     """
-    torch.set_num_threads(hardware.threads)
+    torch.set_num_threads(recipe.hardware.threads)
     torch.manual_seed(context.seed)
     classifier = config.build(context)
     objective = objective_config.build(corpus.task, corpus.label_counts())
@@ -42,14 +39,12 @@ def train_student(
         make_training_set(corpus, objective_config, soft_targets),
         corpus.validation,
         corpus.task,
-        settings=settings,
-        schedule=Schedule.for_rows(len(corpus.train) + len(corpus.transfer), settings),
-        precision=precision,
-        hardware=hardware,
+        recipe=recipe,
+        schedule=Schedule.for_rows(len(corpus.train) + len(corpus.transfer), recipe.settings),
         seed=context.seed,
         bench=bench,
     )
-    how = {"fitted": "gradient descent", "precision": precision, **summary.as_dict()}
+    how = {"fitted": "gradient descent", "precision": recipe.precision, **summary.as_dict()}
     write_trained_model(bench.result, classifier, config, corpus, "student", how)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from distill.config.base import TeacherConfig, TrainingConfig
+from distill.config.base import TeacherConfig
 from distill.contracts import BuildContext, TextClassifier, Workbench
 from distill.corpus import Corpus
 from distill.errors import ModelError
-from distill.hardware import Hardware
 from distill.objectives.hard import HardObjective
 from distill.trained_model import write_trained_model
-from distill.training import Schedule, TrainingSet, fit
+from distill.training import Recipe, Schedule, TrainingSet, fit
 
 
 def train_teacher(
@@ -19,9 +18,7 @@ def train_teacher(
     context: BuildContext,
     corpus: Corpus,
     *,
-    settings: TrainingConfig,
-    precision: str,
-    hardware: Hardware,
+    recipe: Recipe,
     bench: Workbench,
 ) -> None:
     """Write the teacher's model folder, with its graph, `training.json` and `coverage.json`.
@@ -29,7 +26,7 @@ def train_teacher(
     Raises:
         ModelError: the weights bring a head for other labels, and are to be taken as they are.
     """
-    torch.set_num_threads(hardware.threads)
+    torch.set_num_threads(recipe.hardware.threads)
     torch.manual_seed(context.seed)
     if config.fits_in_closed_form:
         classifier = config.fit(context, corpus.train, corpus.validation)
@@ -39,7 +36,7 @@ def train_teacher(
         classifier, how = config.build(context), {"fitted": "as it is"}
     else:
         classifier = config.build(context)
-        how = _fine_tune(classifier, context, corpus, settings, precision, hardware, bench)
+        how = _fine_tune(classifier, context, corpus, recipe, bench)
     write_trained_model(bench.result, classifier, config, corpus, "teacher", how)
 
 
@@ -47,9 +44,7 @@ def _fine_tune(
     classifier: TextClassifier,
     context: BuildContext,
     corpus: Corpus,
-    settings: TrainingConfig,
-    precision: str,
-    hardware: Hardware,
+    recipe: Recipe,
     bench: Workbench,
 ) -> dict[str, object]:
     summary = fit(
@@ -58,14 +53,12 @@ def _fine_tune(
         TrainingSet(corpus.train.texts, corpus.train.labels),
         corpus.validation,
         corpus.task,
-        settings=settings,
-        schedule=Schedule.for_rows(len(corpus.train), settings),
-        precision=precision,
-        hardware=hardware,
+        recipe=recipe,
+        schedule=Schedule.for_rows(len(corpus.train), recipe.settings),
         seed=context.seed,
         bench=bench,
     )
-    return {"fitted": "fine-tuned", "precision": precision, **summary.as_dict()}
+    return {"fitted": "fine-tuned", "precision": recipe.precision, **summary.as_dict()}
 
 
 def _check_labels(config: TeacherConfig, context: BuildContext) -> None:

@@ -2,5 +2,6 @@
 
 from distill.training.batches import TrainingSet
 from distill.training.fit import Schedule, TrainingSummary, fit
+from distill.training.recipe import Recipe
 
-__all__ = ["Schedule", "TrainingSet", "TrainingSummary", "fit"]
+__all__ = ["Recipe", "Schedule", "TrainingSet", "TrainingSummary", "fit"]

@@ -15,14 +15,13 @@ from pytorch_lightning import Trainer
 from distill.config.base import TrainingConfig
 from distill.contracts import Objective, Task, TextClassifier, Workbench
 from distill.corpus import Split
-from distill.hardware import Hardware
 from distill.interruption import deferred
 from distill.training.batches import BatchOrder, TrainingBatches, TrainingSet, ValidationBatches
 from distill.training.callbacks import KeepBest, RunLogger, SaveProgress, TellProgress
 from distill.training.module import DistillationModule
+from distill.training.recipe import Recipe
 
 VALIDATION_BATCH = 64
-CHECKPOINT_SECONDS = 30.0
 ACCELERATORS = {"cpu": "cpu", "cuda": "gpu", "mps": "mps"}
 
 
@@ -62,13 +61,10 @@ def fit(
     validation: Split,
     task: Task,
     *,
-    settings: TrainingConfig,
+    recipe: Recipe,
     schedule: Schedule,
-    precision: str,
-    hardware: Hardware,
     seed: int,
     bench: Workbench,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> TrainingSummary:
     """Train `classifier.network` in place; it ends with the weights of the best validation, in evaluation mode.
 
@@ -78,18 +74,16 @@ def fit(
         training_set: texts, labels and, where the objective asks for them, teacher logits.
         validation: labelled texts that choose the weights.
         task: what is predicted.
-        settings: batch size, learning rate and so on.
+        recipe: settings, precision, hardware.
         schedule: optimiser steps in all and between validations.
-        precision: `fp32` or `bf16` (autocast).
-        hardware: device and threads.
         seed: orders batches and seeds dropout.
         bench: `scratch` holds the checkpoint from which a killed training goes on.
-        checkpoint_seconds: seconds between two checkpoints.
 
     Raises:
         TrainingDivergedError: a gradient or a validation logit stopped being finite.
         InterruptedRunError: the process was asked to stop; a checkpoint is in `scratch`.
     """
+    settings, hardware = recipe.settings, recipe.hardware
     torch.set_num_threads(hardware.threads)
     tokenizer = classifier.tokenizer
     encodings = tokenizer.encode(training_set.texts)
@@ -116,7 +110,7 @@ def fit(
             val_check_interval=schedule.steps_per_validation,
             accelerator=ACCELERATORS[hardware.device],
             devices=1,
-            precision="bf16-mixed" if precision == "bf16" else "32-true",
+            precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
             logger=RunLogger(bench.log),
             log_every_n_steps=1,
             callbacks=[
@@ -124,7 +118,7 @@ def fit(
                 TellProgress(bench.progress, module.metric_name, schedule.total_steps),
                 SaveProgress(
                     checkpoint,
-                    every_seconds=checkpoint_seconds,
+                    every_seconds=recipe.checkpoint_seconds,
                     steps_per_validation=schedule.steps_per_validation,
                     stopping=stopping,
                 ),
