@@ -11,7 +11,7 @@ SWEEP = {
     "method": "grid",
     "metric": {"name": "quality", "goal": "maximize"},
     "program": "train.py",
-    "command": ["${interpreter}", "${program}", "${args_no_hyphens}"],
+    "command": [sys.executable, "${program}", "${args_no_hyphens}"],  # ${interpreter} is the PATH's python
     "parameters": {"training.learning_rate": {"values": [0.1, 0.2]}, "student": {"value": "cnn"}},
 }
 TRAIN = """
