@@ -1,11 +1,11 @@
 """What our training loop costs over a bare PyTorch loop: same student, same batches, same arithmetic, interleaved.
 
-    python benchmarks/training_overhead.py [--students textcnn bilstm ...] [--steps 150] [--rounds 5]
+    python benchmarks/training_overhead.py [--students textcnn bilstm ...] [--steps 1000]
 
-The two loops take turns. Both are timed in blocks of ten steps, the rhythm in which curves are written; start-up,
-tokenising and the validation at the end lie outside the blocks. Every block is compared with the other loop's block of
-the same batches in the same round, and the median of these ratios is robust where another job passes by. Needs the
-extra `quickstart` for its texts. One torch thread, so that two cores suffice for a quiet measurement.
+The two loops run side by side and take turns after every ten steps, the rhythm in which curves are written, so that
+whatever else slows the machine down meets both. Each block is compared with the other loop's block of the same batches;
+tokenising, the first blocks and the validation at the end are left out. Needs the extra `quickstart` for its texts.
+One torch thread, so that two cores suffice for a quiet measurement.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ from distill.training.module import LOG_EVERY
 
 BLOCK = LOG_EVERY
 """Steps that are timed together: one line of the curves falls into each block."""
+WARM_UP = 2
+"""Blocks in which memory is taken for the first time."""
 
 SETTINGS = TrainingConfig(max_epochs=1, batch_size=64, learning_rate=1e-3, patience=None)
 DATA = {
@@ -65,19 +68,17 @@ def main() -> None:
     """Measure each student and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", nargs="+", default=list(STUDENT_KNOBS), choices=list(STUDENT_KNOBS))
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=1000)
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         corpus = load_corpus(Path(scratch))
         print(
-            f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.rounds} rounds of "
-            f"{options.steps} steps each"
+            f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.steps} steps each"
         )
         print("student          bare ms/step   ours ms/step   overhead: median [quartiles] of blocks")
         for name in options.students:
-            bare, ours = measure(name, corpus, options.steps, options.rounds, Path(scratch))
+            bare, ours = measure(name, corpus, options.steps, Path(scratch))
             ratios = [100 * (o / b - 1) for o, b in zip(ours, bare, strict=True)]
             low, middle, high = statistics.quantiles(ratios, n=4)
             print(
@@ -101,23 +102,23 @@ def make_bench(folder: Path) -> Workbench:
     return Workbench(folder / "result", folder / "scratch", HistoryLog(folder / "history.jsonl"), Silence())
 
 
-def measure(
-    name: str, corpus: Corpus, steps: int, rounds: int, scratch: Path
-) -> tuple[list[float], list[float]]:
-    """Return seconds a step of the bare loop and of ours, a value for each block of each round."""
+def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[float], list[float]]:
+    """Return seconds a step of the bare loop and of ours, a value for each block."""
     logits = (
         np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
     )
     training_set = TrainingSet(corpus.train.texts, corpus.train.labels, logits)
+    turns = Turns()
+    clocks = [Clock(SoftTargetConfig().build(corpus.task, corpus.label_counts()), turns, i) for i in (0, 1)]
 
-    def bare(objective: Objective) -> None:
-        bare_loop(build(name, corpus, scratch), objective, training_set, steps)
+    def bare() -> None:
+        bare_loop(build(name, corpus, scratch), clocks[0], training_set, steps)
 
-    def ours(objective: Objective) -> None:
+    def ours() -> None:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             fit(
                 build(name, corpus, scratch),
-                objective,
+                clocks[1],
                 training_set,
                 corpus.validation,
                 corpus.task,
@@ -127,32 +128,63 @@ def measure(
                 bench=make_bench(Path(folder)),
             )
 
-    times: tuple[list[float], list[float]] = ([], [])
-    for turn in range(rounds):
-        order = ((0, bare), (1, ours)) if turn % 2 == 0 else ((1, ours), (0, bare))
-        for place, loop in order:
-            clock = Clock(SoftTargetConfig().build(corpus.task, corpus.label_counts()))
-            loop(clock)
-            times[place].extend(clock.seconds_per_step())
-    return times
+    def take_part(who: int, loop: Callable[[], None]) -> None:
+        torch.set_num_threads(1)
+        try:
+            loop()
+        finally:
+            turns.leave(who)
+
+    # both in threads of their own: the main thread's memory is managed in another way, and dearer
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(take_part, who, loop) for who, loop in enumerate((bare, ours))]:
+            done.result()
+    return clocks[0].seconds_per_step, clocks[1].seconds_per_step
+
+
+class Turns:
+    """Lets one of two loops run at a time."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Barrier(2)
+        self._may_run = (threading.Event(), threading.Event())
+
+    def begin(self, who: int) -> None:
+        """Wait until both loops are ready; the first one goes on."""
+        self._arrived.wait()
+        if who == 1:
+            self._may_run[1].wait()
+
+    def hand_over(self, who: int) -> None:
+        """Let the other one run, and wait for one's own turn."""
+        self._may_run[who].clear()
+        self._may_run[1 - who].set()
+        self._may_run[who].wait()
+
+    def leave(self, who: int) -> None:
+        """Let the other one run for good."""
+        self._may_run[1 - who].set()
 
 
 class Clock:
-    """An objective that notes when it is asked: once in each step, at the same place of both loops."""
+    """An objective that is asked once in each step, at the same place of both loops: there it times, and hands over."""
 
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-        self._marks: list[float] = []
+    def __init__(self, objective: Objective, turns: Turns, who: int) -> None:
+        self._objective, self._turns, self._who = objective, turns, who
+        self._steps, self._begun = 0, 0.0
+        self.seconds_per_step: list[float] = []
 
     def __call__(self, student_logits: torch.Tensor, targets: Targets) -> Mapping[str, torch.Tensor]:
         """Pass the terms through."""
-        self._marks.append(time.perf_counter())
+        if self._steps == 0:
+            self._turns.begin(self._who)
+        elif self._steps % BLOCK == 0:
+            if self._steps > WARM_UP * BLOCK:
+                self.seconds_per_step.append((time.perf_counter() - self._begun) / BLOCK)
+            self._turns.hand_over(self._who)
+            self._begun = time.perf_counter()
+        self._steps += 1
         return self._objective(student_logits, targets)
-
-    def seconds_per_step(self) -> list[float]:
-        """Return the mean of each block, but for the first, in which memory is taken for the first time."""
-        ends = self._marks[BLOCK::BLOCK]
-        return [(after - before) / BLOCK for before, after in pairwise(ends)]
 
 
 def build(name: str, corpus: Corpus, scratch: Path) -> TextClassifier:

@@ -61,7 +61,7 @@ class DistillationModule(LightningModule):
     def training_step(self, batch: list[MicroBatch], batch_idx: int) -> None:  # noqa: ARG002
         """Do one optimiser step."""
         # drawn from seed and step, not carried along, so that a resumed run drops out the same units
-        torch.manual_seed(self._seed * 1_000_003 + self._step)
+        self._draw_from(self._seed * 1_000_003 + self._step)
         optimizer = self.optimizers(use_pl_optimizer=True)
         rows = sum(len(micro.targets.labels) for micro in batch)
         terms: dict[str, Tensor] = {}
@@ -81,6 +81,14 @@ class DistillationModule(LightningModule):
         self._step += 1
         if self._step % LOG_EVERY == 0:
             self._log_curves(terms, rows, norm, float(scheduler.get_last_lr()[0]))  # type: ignore[union-attr]
+
+    def _draw_from(self, seed: int) -> None:
+        """Seed what draws here; `torch.manual_seed` notes the call stack for each device that is not there."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
     def _learn(self, micro: MicroBatch, rows: int) -> dict[str, Tensor]:
         """Add the gradients of a micro batch; return its terms as shares of the step's mean."""
