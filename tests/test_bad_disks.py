@@ -11,7 +11,9 @@ RUN = ("run", "reviews.yaml", "--only", "mean/supervised/*")
 LARGE = ("--set", "students.mean.embeddings.dimension=512")
 """A student whose weights are larger than all else that the flow writes before them."""
 UNWRITABLE = "choose another folder with `runtime.store` in the experiment file or with --store"
-MAKE_ROOM = "`distill store prune`, and give the same command again: what is finished is kept"
+AGAIN = ", and give the same command again: what is finished is kept"
+MAKE_ROOM = f"`distill store prune`{AGAIN}"
+RAISE_THE_LIMIT = f"raise the limit (see `ulimit -f`){AGAIN}"
 
 
 @contextmanager
@@ -48,11 +50,11 @@ def test_a_disk_that_may_only_be_read(refused, mount):
 
 def test_files_that_may_not_grow_and_then_may(refused, experiment_file, capsys):
     store = experiment_file.parent / ".distill"
-    told = r"a file may not grow any further (see `ulimit -f`): a file of FOLDER/.distill cannot be written ("
+    told = "a file is larger than this process may write: a file of FOLDER/.distill cannot be written ("
     with largest_file(3_000):
         message = refused(*RUN, *LARGE)
     assert message.startswith(told)
-    assert message.endswith(MAKE_ROOM)
+    assert message.endswith(RAISE_THE_LIMIT)
     assert stages(store) == set(), "not even the data"
     with largest_file(200_000):
         assert refused(*RUN, *LARGE).startswith(told)

@@ -2,10 +2,12 @@
 
 import gc
 import json
+import re
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -266,23 +268,35 @@ def test_a_read_only_disk(mount):
     )
 
 
-def test_a_limit_on_file_size_is_told(tmp_path):
+@pytest.mark.parametrize("write", WRITERS, ids=lambda writer: writer.__name__)
+def test_a_limit_on_file_size_is_told(tmp_path, write):
     code = """
         import resource, sys
         from pathlib import Path
+        sys.path.insert(0, sys.argv[2])
         from distill.errors import StoreError
         from distill.store import Store
+        from test_store_faults import WRITERS
 
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        def produce(result, scratch):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+            WRITERS[int(sys.argv[3])](result / "a")
+
         store = Store(Path(sys.argv[1]))
         try:
-            store.obtain("student", "k", "x", lambda result, scratch: (result / "a").write_bytes(b"x" * 200_000))
+            store.obtain("student", "k", "x", produce)
         except StoreError as error:
-            print(str(error).split(":")[0])
+            print(error)
         print([str(p) for p in store.root.glob("results/*/*")])
     """
-    output, _ = python(code, tmp_path / "store").communicate(timeout=60)
-    assert output == "a file may not grow any further (see `ulimit -f`)\n[]\n"
+    place, tests = tmp_path / "store", Path(__file__).parent
+    output, _ = python(code, place, tests, WRITERS.index(write)).communicate(timeout=60)
+    message, left = output.splitlines()
+    assert re.sub(r"\d+ bytes", "N bytes", message) == (
+        f"a file is larger than this process may write: a file of {place} cannot be written (N bytes free at "
+        f"{place}); raise the limit (see `ulimit -f`), and give the same command again: what is finished is kept"
+    )
+    assert left == "[]"
 
 
 def test_the_file_that_could_not_be_written_is_named(tmp_path):

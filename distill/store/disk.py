@@ -5,17 +5,30 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from distill.errors import StoreError
 
-REASONS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "a file may not grow any further (see `ulimit -f`)",
+
+class Fault(NamedTuple):
+    """Why the disk takes no more, and what helps."""
+
+    reason: str
+    remedy: str
+
+
+MAKE_ROOM = "make room, for instance with `distill store prune`"
+FULL_DISK = Fault("the disk is full", MAKE_ROOM)
+FILE_TOO_LARGE = Fault("a file is larger than this process may write", "raise the limit (see `ulimit -f`)")
+FAULTS = {
+    errno.ENOSPC: FULL_DISK,
+    errno.EDQUOT: Fault("the disk quota is used up", MAKE_ROOM),
+    errno.EFBIG: FILE_TOO_LARGE,
 }
 
 # torch and safetensors are C++ and Rust: there a full disk is an error of another kind
@@ -40,27 +53,32 @@ def explain_full_disk(place: Path) -> Iterator[None]:
     except StoreError:
         raise
     except Exception as error:
-        reason = _full_disk(error)
-        if reason is None:
+        fault = _fault(error, place)
+        if fault is None:
             raise
         free = shutil.disk_usage(place).free
         raise StoreError(
-            f"{reason}: {_written(error, place)} cannot be written ({free} bytes free at {place}); "
-            "make room, for instance with `distill store prune`, and give the same command again: "
-            "what is finished is kept"
+            f"{fault.reason}: {_written(error, place)} cannot be written ({free} bytes free at {place}); "
+            f"{fault.remedy}, and give the same command again: what is finished is kept"
         ) from error
 
 
-def _full_disk(error: BaseException) -> str | None:
+def _fault(error: BaseException, place: Path) -> Fault | None:
     """Return why the disk takes no more, or None for an error of another kind."""
     chain: BaseException | None = error
     while chain is not None:
-        if isinstance(chain, OSError) and chain.errno in REASONS:
-            return REASONS[chain.errno]
+        if isinstance(chain, OSError) and chain.errno in FAULTS:
+            return FAULTS[chain.errno]
         if FULL_DISK_TEXT.search(str(chain)):
-            return REASONS[errno.ENOSPC]
+            return FILE_TOO_LARGE if _has_room_for_the_largest_file(place) else FULL_DISK
         chain = chain.__cause__ or chain.__context__
     return None
+
+
+def _has_room_for_the_largest_file(place: Path) -> bool:
+    """Tell whether the limit on a file's size was met, and not the end of the disk, where no number says so."""
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)  # without a limit -1, or more than any disk holds
+    return 0 <= largest <= shutil.disk_usage(place).free
 
 
 def _written(error: BaseException, place: Path) -> str:
