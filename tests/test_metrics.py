@@ -60,6 +60,16 @@ def test_large_logits_are_not_tied_by_a_sigmoid():
     assert roc_auc(scores, truth) == 1.0
 
 
+@pytest.mark.parametrize("metric", [average_precision, roc_auc])
+def test_a_perfect_ranking_is_never_better_than_perfect(metric):
+    """Of these sizes, some sum up to more than 1 in float32."""
+    for rows in range(2, 300):
+        for positives in {1, rows // 3 or 1, rows - 1}:
+            scores, truth = np.arange(rows, dtype=np.float32), np.arange(rows) >= rows - positives
+            assert metric(scores, truth.astype(np.int64)) <= 1.0
+            assert metric(scores, truth.astype(np.int64)) == pytest.approx(1.0, abs=1e-6)
+
+
 @pytest.mark.parametrize("truth", [[0, 0, 0], [1, 1, 1], []])
 def test_a_label_of_one_kind_is_undefined(truth):
     scores = np.arange(len(truth), dtype=np.float32)

@@ -19,7 +19,7 @@ VERSIONS: Mapping[str, int] = {
     "teacher": 1,
     "soft_targets": 1,
     "student": 1,
-    "evaluation": 1,
+    "evaluation": 2,
     "speed": 1,
     "frontier": 1,
     "artifacts": 1,
