@@ -12,6 +12,7 @@ from distill import load_student
 from distill.errors import ModelError
 from distill.inference import predict_logits
 from distill.stages.artifacts import CardFacts, assemble
+from distill.stages.artifacts.card import model_card
 
 FACTS = CardFacts(
     run="own/kd/seed0",
@@ -120,7 +121,7 @@ def test_the_card_says_what_it_is_worth_and_how_it_was_made(made, tmp_path):
         "`joy`, `anger`",
         "| macro average precision | 0.5000 | 0.5000 |",
         "| macro F1 | undefined | undefined |",
-        "1 labels lack positives or negatives in test and are left out of the means.",
+        "1 label lacks positives or negatives in test and is left out of the means.",
         "| latency p90 | 0.75 ms | 0.75 ms |",
         "| throughput | 2000 texts/s | 2000 texts/s |",
         "Raw text to probabilities, tokenising included, on Example CPU, 1 thread.",
@@ -135,6 +136,25 @@ def test_the_card_says_what_it_is_worth_and_how_it_was_made(made, tmp_path):
         'distill predict THIS_FOLDER --text "..."',
     ):
         assert line in card
+
+
+@pytest.mark.parametrize(
+    ("undefined", "note"),
+    [
+        (0, None),
+        (1, "1 label lacks positives or negatives in test and is left out of the means."),
+        (2, "2 labels lack positives or negatives in test and are left out of the means."),
+    ],
+)
+@pytest.mark.parametrize(
+    ("names", "what"), [(["a"], "1 independent label"), (["a", "b"], "2 independent labels")]
+)
+def test_the_card_counts_in_english(undefined, note, names, what):
+    description = {"task": {"kind": "multi_label", "label_names": names}, "config": {"kind": "textcnn"}}
+    scores = SCORES | {"undefined_labels": undefined}
+    card = model_card(description, {"validation": scores, "test": scores}, FACTS).splitlines()
+    assert f"A small text classifier (textcnn) that gives {what}, made with `distill`." in card
+    assert [line for line in card if line.endswith("left out of the means.")] == ([note] if note else [])
 
 
 def test_the_card_admits_what_is_not_known(made, tmp_path):

@@ -72,7 +72,8 @@ def model_card(description: Mapping[str, Any], metrics: Mapping[str, Any], facts
 def _purpose(description: Mapping[str, Any]) -> list[str]:
     task = description["task"]
     count = len(task["label_names"])
-    what = f"{count} independent labels" if task["kind"] == "multi_label" else f"one of {count} classes"
+    labels = f"{count} independent label" + ("s" if count > 1 else "")
+    what = labels if task["kind"] == "multi_label" else f"one of {count} classes"
     return [
         f"A small text classifier ({description['config']['kind']}) that gives {what}, made with `distill`.",
         "",
@@ -94,7 +95,8 @@ def _quality(metrics: Mapping[str, Any]) -> list[str]:
         if name in metrics["test"]
     ]
     undefined = metrics["test"]["undefined_labels"]
-    note = f"{undefined} labels lack positives or negatives in test and are left out of the means."
+    who, are = ("1 label lacks", "is") if undefined == 1 else (f"{undefined} labels lack", "are")
+    note = f"{who} positives or negatives in test and {are} left out of the means."
     chosen = "Temperature and thresholds were chosen on validation alone; test was read once."
     return [
         "| metric | validation | test |",
