@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from distill.config.base import ModelConfig
+from distill.config.errors import dotted, explain
 from distill.config.schema import STUDENTS, TEACHERS
 from distill.contracts import Task, TextClassifier, Tokenizer
 from distill.errors import ModelError
@@ -22,8 +23,25 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 DESCRIPTION, WEIGHTS, GRAPH = "model.json", "weights.safetensors", "model.onnx"
 
+Model = TypeVar("Model", bound=BaseModel)
 Role = Literal["teacher", "student"]
 REGISTRIES: Mapping[Role, Registry[Any]] = {"teacher": TEACHERS, "student": STUDENTS}
+
+
+class _ConfigEntry(BaseModel):
+    """A config as a description holds it; `kind` says which class knows the other knobs."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+
+
+class _Description(BaseModel):
+    """What is in `model.json` beside its format version."""
+
+    role: Role
+    task: Task
+    config: _ConfigEntry
 
 
 @dataclass(frozen=True)
@@ -86,24 +104,29 @@ def read_model(folder: Path, *, trust_custom_code: bool = False, beside: Path | 
             f"{folder}: format version {version}, but this release of distill reads version {FORMAT_VERSION}; "
             "use the release that wrote it, or make the model again"
         )
-    try:
-        role, kind = found["role"], found["config"]["kind"]
-        registry = REGISTRIES[role]
-        task = Task(found["task"]["kind"], tuple(found["task"]["label_names"]))
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder / DESCRIPTION}: key {error} is missing or wrong") from error
+    description = _validated(_Description, found, folder)
+    registry, kind = REGISTRIES[description.role], description.config.kind
     if not trust_custom_code and not registry.is_built_in(kind):
         raise ModelError(
             f"{folder}: the model is made by code that is not part of distill ('{kind}'); "
             "if you trust it, say --trust-custom-code (trust_custom_code=True)"
         )
+    config = _validated(registry.resolve(kind, beside), found["config"], folder, "config")
+    return ModelFolder(folder, description.role, config, description.task)
+
+
+def _validated(model: type[Model], found: object, folder: Path, *place: str) -> Model:
+    """Return a part of the description, read from its `place`.
+
+    Raises:
+        ModelError: names the file, the key, what was found and what would be right.
+    """
     try:
-        config = registry.resolve(kind, beside).model_validate(found["config"])
+        return model.model_validate(found)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ModelError(f"{folder / DESCRIPTION}: config.{place}: {first['msg']}") from error
-    return ModelFolder(folder, role, config, task)
+        key = dotted((*place, *first["loc"]))
+        raise ModelError(f"{folder / DESCRIPTION}: {key}: {explain(first)}") from error
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

@@ -130,6 +130,50 @@ def test_a_folder_of_another_format_version(refused, student):
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"role": "studnet"}, "role: must be 'teacher' or 'student', got 'studnet', did you mean 'student'?"),
+        (
+            {"role": ["student"]},
+            "role: must be 'teacher' or 'student', got ['student'], did you mean 'student'?",
+        ),
+        ({"role": None}, "role: must be 'teacher' or 'student', got None"),
+        ({"task": "multi_label"}, "task: must be a map of keys to values, got 'multi_label'"),
+        (
+            {"task": {"kind": "multilabel", "label_names": ["good"]}},
+            "task.kind: must be 'multi_label' or 'single_label', got 'multilabel', did you mean 'multi_label'?",
+        ),
+        (
+            {"task": {"kind": "multi_label", "label_names": "good"}},
+            "task.label_names: must be a list, got 'good'",
+        ),
+        ({"config": {}}, "config.kind: required key is missing"),
+        (
+            {"config": {"kind": "mean_embedding", "max_lenght": 5}},
+            "config.max_lenght: unknown key, did you mean 'max_length'?",
+        ),
+        (
+            {"config": {"kind": "mean_embedding", "max_length": 0}},
+            "config.max_length: must be at least 1, got 0",
+        ),
+    ],
+)
+def test_a_description_that_is_wrong(refused, student, change, message):
+    about = json.loads((student / "model.json").read_text(encoding="utf-8"))
+    (student / "model.json").write_text(json.dumps(about | change), encoding="utf-8")
+    assert refused("predict", student, "--text", "x") == f"FOLDER/student/model.json: {message}"
+
+
+def test_a_description_that_lacks_a_key(refused, student):
+    about = json.loads((student / "model.json").read_text(encoding="utf-8"))
+    del about["role"]
+    (student / "model.json").write_text(json.dumps(about), encoding="utf-8")
+    assert refused("predict", student, "--text", "x") == (
+        "FOLDER/student/model.json: role: required key is missing"
+    )
+
+
 def test_damaged_folders(refused, student):
     (student / "calibration.json").write_text("{}")
     assert refused("predict", student, "--text", "x") == (

@@ -100,6 +100,7 @@ _WANTED: Mapping[str, str] = {
     "dict_type": "a map of keys to values",
     "model_type": "a map of keys to values",
     "model_attributes_type": "a map of keys to values",
+    "dataclass_type": "a map of keys to values",
     "finite_number": "a finite number",
     "list_type": "a list",
     "tuple_type": "a list",
