@@ -5,7 +5,7 @@ Everything here is free of torch, so that `distill validate` and `distill plan` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +144,7 @@ class Objective(Protocol):
 
 
 class RunLog(Protocol):
-    """Where one run's figures go: the run's own history file and, where there is one, its dashboard."""
+    """Where one run's figures go: the run's own journal and, where there is one, its dashboard."""
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Record values at an optimiser step."""
@@ -155,47 +155,82 @@ class RunLog(Protocol):
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Record a table."""
 
-    def picture(self, name: str, path: Path) -> None:
-        """Record a picture or a page (PNG or HTML)."""
-
-    def artifact(self, artifact: Artifact) -> None:
-        """Publish a folder."""
+    def picture(self, name: str, path: Path, kept_as: Path | None = None) -> None:
+        """Record a picture or a page (PNG or HTML); `kept_as` is where it will lie later, if not at `path`."""
 
     def rewind(self, step: int) -> None:
         """Go on from a checkpoint: forget what was recorded after that step, since it will be recorded again."""
 
 
+class BoxLog(RunLog, Protocol):
+    """The run of a box of the flow, as the flow sees it: steps begin and end, results are published."""
+
+    def artifact(self, artifact: Artifact) -> None:
+        """Publish something."""
+
+    def mark(self, key: str) -> None:
+        """Record that a step has recorded all that it had to say."""
+
+    def go_on(self, done: Collection[str]) -> None:
+        """Go on after steps that are done: forget what others have recorded, since it will be recorded again."""
+
+
 @dataclass(frozen=True)
 class Artifact:
-    """A folder to publish, which stays as it is and where it is, with where it came from."""
+    """Something to publish, with where it came from. A folder stays as it is and where it is."""
 
     name: str
     type: str
-    folder: Path
+    folder: Path | None = None
+    documents: Mapping[str, Any] = field(default_factory=dict)
+    """File name -> content, written as JSON: where there is no folder, or beside it."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
-    """Names of the artifacts that it was made from."""
+    """What it was made from, as `name:alias`."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What earlier processes have recorded of a run."""
+
+    finished: bool = False
+    marks: frozenset[str] = frozenset()
+    """Keys of the steps that have recorded all that they had to say."""
+    published: frozenset[str] = frozenset()
+    """Fingerprints of the results that were published."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run is."""
+
+    name: str
+    """As `textcnn/kd/seed0`."""
+    job_type: str
+    """The box of the flow, as `student`."""
+    key: str
+    """The fingerprint of what the run makes; the same key continues the same run."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved configuration."""
 
 
 class Tracker(Protocol):
     """Opens a run for each box of the flow."""
 
-    def run(
-        self, *, name: str, job_type: str, key: str, config: Mapping[str, Any], history: Path
-    ) -> AbstractContextManager[RunLog]:
-        """Open the run of that name; the same key continues the same run.
+    def run(self, facts: RunFacts, *, live: bool = True) -> AbstractContextManager[BoxLog]:
+        """Open a run.
 
         Args:
-            name: the run's name, as `textcnn/kd/seed0`.
-            job_type: the box of the flow, as `student`.
-            key: the fingerprint of what the run makes.
-            config: the resolved configuration.
-            history: a file that receives every figure, one JSON object a line.
+            facts: what it is.
+            live: whether its dashboard is to be seen while it runs; else all is sent by `close`.
         """
 
+    def recorded(self, facts: RunFacts) -> Recorded:
+        """Return what is recorded of a run already."""
+
     def close(self) -> str:
-        """Finish everything; return what the user should know, such as how to sync later, or nothing."""
+        """Send what was not; return what the user should know, such as how to send it later, or nothing."""
 
 
 class Progress(Protocol):

@@ -26,6 +26,10 @@ class StoreError(DistillError):
     """The store cannot be written, is full, or holds something that it should not."""
 
 
+class TrackingError(DistillError):
+    """The dashboard's server cannot be reached, or has not got what it should have."""
+
+
 class TrainingDivergedError(DistillError):
     """A loss or a logit stopped being finite. The run is recorded as failed; the others go on."""
 

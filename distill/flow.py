@@ -41,16 +41,32 @@ class Flow:
 
             prepare(self._plan.experiment.data, self._plan.loaded.folder, bench)
 
-        with self._shop.box("data", self._plan.data) as box:
-            box.make(self._plan.data, make)
-        if self._plan.experiment.data.label_names is None:
+        step, config = self._plan.data, self._plan.experiment.data
+        with self._shop.box("data", step) as box:
+            place = box.make(step, make)
+            box.publish(
+                step,
+                "data",
+                "dataset",
+                folder=self._plan.experiment.runtime.wandb.upload_data,
+                documents=lambda: {"dataset.json": self._described_data(place)},
+                metadata=lambda: {"origin": config.source.origin()},
+            )
+        if config.label_names is None:
             self._check_labels()
 
     def teacher(self) -> None:
-        """Train the teacher, compute its soft targets, and evaluate it by them."""
+        """Train the teacher."""
+        steps = self._plan.teacher
+        with named("teacher", steps.config), self._shop.box("teacher", steps.model) as box:
+            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
+            box.publish(steps.model, "teacher", "teacher", uses=[("data", self._plan.data)])
+
+    def soft_targets(self) -> None:
+        """Let the teacher answer all texts, and evaluate it by its answers."""
         plan, steps = self._plan, self._plan.teacher
 
-        def soft_targets(bench: Workbench) -> None:
+        def make(bench: Workbench) -> None:
             from distill.stages.soft_targets import compute_soft_targets
 
             compute_soft_targets(
@@ -61,13 +77,13 @@ class Flow:
                 bench=bench,
             )
 
-        with named("teacher", steps.config), self._shop.box("teacher", steps.model) as box:
-            box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
-            box.publish(steps.model, "teacher", uses=(plan.data,))
-            with self._shop.box("soft-targets", plan.soft_targets) as inner:
-                inner.make(plan.soft_targets, soft_targets)
-                inner.publish(plan.soft_targets, "soft-targets", uses=(plan.data, steps.model))
-            box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+        with named("teacher", steps.config):
+            with self._shop.box("soft-targets", plan.soft_targets) as box:
+                box.make(plan.soft_targets, make)
+                made_from = [("data", plan.data), ("teacher", steps.model)]
+                box.publish(plan.soft_targets, "soft-targets", "soft-targets", uses=made_from)
+            with self._shop.box("teacher", steps.model, live=False) as box:
+                box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
 
     def baseline(self) -> None:
         """Fit and evaluate the standing baseline."""
@@ -81,7 +97,7 @@ class Flow:
     def student(self, run: Run) -> None:
         """Train and evaluate one student by one objective from one seed."""
         who = named(f"student {run.name}", run.config, run.objective_config)
-        with who, self._shop.box("student", run.model) as box:
+        with who, self._shop.box("student", run.model, facts=self._facts_of(run)) as box:
             box.make(run.model, lambda bench: self._train_student(run, bench))
             box.make(run.evaluation, lambda bench: self._evaluate(run, bench))
 
@@ -121,12 +137,57 @@ class Flow:
     def artifacts(self, frontier: Path) -> Path:
         """Put each student's folder together and publish it; return the folder of names for people."""
         places = {path.name: path for path in frontier.iterdir() if path.suffix in {".png", ".html", ".csv"}}
-        with self._shop.box("artifacts", self._plan.frontier) as box:
-            for run in self._plan.runs:
-                step = self._plan.artifact(run)
-                places[f"students/{run.name}"] = box.make(step, partial(self._assemble, run))
-                box.publish(step, "student", uses=(self._plan.data, self._plan.soft_targets))
+        for run in self._plan.runs:
+            step = self._plan.artifact(run)
+            with self._shop.box("student", run.model, live=False, facts=self._facts_of(run)) as box:
+                box.record(self._plan.frontier, partial(self._place_on, frontier, run))
+                place = box.make(step, partial(self._assemble, run))
+                box.publish(
+                    step,
+                    run.student,
+                    "student",
+                    uses=self._made_from(run),
+                    metadata=partial(self._published_facts, run, place),
+                )
+            places[f"students/{run.name}"] = place
         return self._shop.store.publish(self._plan.experiment.name, places)
+
+    def _made_from(self, run: Run) -> list[tuple[str, Step]]:
+        """Return what a student learnt from; a control never saw the soft targets."""
+        plan = self._plan
+        made_from = [("data", plan.data)]
+        if run.config.needs_teacher:
+            made_from.append(("teacher", plan.teacher.model))
+        if run.objective_config.needs_soft_targets:
+            made_from.append(("soft-targets", plan.soft_targets))
+        return made_from
+
+    def _facts_of(self, run: Run) -> dict[str, Any]:
+        """Return what tells a run from the others."""
+        control = run.objective in self._plan.controls
+        return {"student": run.student, "objective": run.objective, "seed": run.seed, "control": control}
+
+    @staticmethod
+    def _place_on(frontier: Path, run: Run) -> dict[str, Any]:
+        from distill.stages.frontier import place_on_frontier
+
+        return place_on_frontier(frontier, run.name)
+
+    def _published_facts(self, run: Run, place: Path) -> dict[str, Any]:
+        """Return what a student can be chosen by without a download."""
+        from distill.stages.artifacts import published_facts
+
+        upstream = {"data": self._plan.data.key, "teacher": self._plan.teacher.model.key}
+        return {**self._facts_of(run), **upstream, **published_facts(place)}
+
+    def _described_data(self, place: Path) -> dict[str, Any]:
+        """Return where the texts come from and how to tell whether one has the same, not the texts."""
+        source = self._plan.experiment.data.source
+        from distill.fingerprint import file_hash
+        from distill.result_files import read_json
+
+        checksums = {path.name: file_hash(path) for path in sorted(place.glob("*.parquet"))}
+        return {"origin": source.origin(), "checksums": checksums, **read_json(place / "report.json")}
 
     def _check_labels(self) -> None:
         """Check what objectives say of classes that only the texts tell: now, not after the teacher's training."""

@@ -42,6 +42,7 @@ def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progres
     flow = Flow(plan, workshop)
     flow.data()
     flow.teacher()
+    flow.soft_targets()
     flow.baseline()
     failures = {}
     for run in plan.runs:

@@ -12,6 +12,15 @@ METRICS = "metrics.json"
 SPEED = "speed.json"
 """Of the speed stage."""
 
+TIMED = ("latency_p50_ms", "latency_p90_ms", "throughput")
+
+
+def costs_of(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one model costs, from its entry in the speed stage's file: ONNX Runtime, graph and tokenizer."""
+    timed = {name: figures["onnx"][name] for name in TIMED}
+    sized = {"parameters": figures["parameters"], "bytes": figures["bytes"]["deployed"]}
+    return {**timed, **sized, "peak_memory_bytes": figures["peak_memory_bytes"]}
+
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file; a figure that is not finite is a mistake of ours, since what is undefined is null."""

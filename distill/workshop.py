@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from distill.config.schema import Experiment
-from distill.contracts import Artifact, Progress, RunLog, Tracker, Workbench
+from distill.contracts import Artifact, BoxLog, Progress, Recorded, RunFacts, Tracker, Workbench
 from distill.interruption import stop_if_asked
 from distill.plan import Step
 from distill.store import Store
+
+SHORT = 12
+"""How much of a key names a version in the dashboard."""
 
 
 class Workshop:
@@ -23,13 +27,23 @@ class Workshop:
         self.experiment, self.store, self.tracker, self.progress = experiment, store, tracker, progress
         self.places: dict[Step, Path] = {}
 
-    def box(self, job_type: str, step: Step) -> Box:
-        """Return a context for the steps of one box of the flow, named after its first step."""
-        return Box(self, job_type, step)
+    def box(
+        self, job_type: str, step: Step, *, live: bool = True, facts: Mapping[str, Any] | None = None
+    ) -> Box:
+        """Return a context for the steps of one box of the flow, named after its first step.
 
-    def artifact_name(self, step: Step) -> str:
-        """Return the name under which a step's result is published."""
-        return f"{self.experiment.name}-{step.name.replace('/', '-')}"
+        Args:
+            job_type: the box of the flow.
+            step: what it makes first; boxes of the same job type and step are one run.
+            live: whether the dashboard is to show it while it runs.
+            facts: what the run is, beside the experiment.
+        """
+        config = {**(facts or {}), "fingerprint": step.key, **self.experiment.model_dump(mode="json")}
+        return Box(self, RunFacts(step.name, job_type, step.key, config), live=live)
+
+    def artifact_name(self, name: str) -> str:
+        """Return the name under which something is published."""
+        return f"{self.experiment.name}-{name}"
 
     def place(self, step: Step) -> Path:
         """Return the folder of a result that an earlier box made or found."""
@@ -37,13 +51,12 @@ class Workshop:
 
 
 class Box:
-    """One box of the flow; its run in the dashboard opens only when there is something to do."""
+    """One box of the flow; its run in the dashboard opens only when there is something to record."""
 
-    def __init__(self, workshop: Workshop, job_type: str, step: Step) -> None:
-        self._shop, self._job_type, self._step = workshop, job_type, step
+    def __init__(self, workshop: Workshop, facts: RunFacts, *, live: bool) -> None:
+        self._shop, self._facts, self._live = workshop, facts, live
         self._stack = ExitStack()
-        self._log: RunLog | None = None
-        self._made: set[Step] = set()
+        self._log: BoxLog | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +64,8 @@ class Box:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None and not self._recorded.finished:
+            self._opened_log()
         self._stack.__exit__(kind, error, trace)
 
     def make(self, step: Step, produce: Callable[[Workbench], None]) -> Path:
@@ -61,46 +76,99 @@ class Box:
         self._shop.progress.stage(step.stage, step.name, cached=found is not None)
 
         def work(result: Path, scratch: Path) -> None:
-            produce(Workbench(result, scratch, self._opened_log(), self._shop.progress))
+            log = self._opened_log()
+            kept = store.place(step.stage, step.key)
+            produce(Workbench(result, scratch, StepLog(log, result, kept), self._shop.progress))
             stop_if_asked()  # before the result is kept: it may be what a library made of the interruption
-            self._made.add(step)
+            log.mark(step.key)
 
         if found is None:
             found = store.obtain(step.stage, step.key, step.name, work)
         self._shop.places[step] = found
         return found
 
-    def publish(self, step: Step, kind: str, uses: Sequence[Step]) -> None:
-        """Log the folder of a step that was made just now as an artifact, with what it was made from."""
-        if step in self._made:
-            name = self._shop.artifact_name
-            self._opened_log().artifact(
-                Artifact(
-                    name=name(step),
-                    type=kind,
-                    folder=self._shop.place(step),
-                    metadata={
-                        "fingerprint": step.key,
-                        "experiment": self._shop.experiment.name,
-                        "run": step.name,
-                    },
-                    aliases=(step.name,),
-                    uses=tuple(name(used) for used in uses),
-                )
-            )
+    def record(self, step: Step, values: Callable[[], Mapping[str, Any]]) -> None:
+        """Record what the result of a step in another box says of this one, unless that was done before."""
+        if step.key not in self._recorded.marks:
+            log = self._opened_log()
+            log.summary(values())
+            log.mark(step.key)
 
-    def _opened_log(self) -> RunLog:
-        if self._log is None:
-            run = self._shop.tracker.run(
-                name=self._step.name,
-                job_type=self._job_type,
-                key=self._step.key,
-                config=self._shop.experiment.model_dump(mode="json"),
-                history=self._shop.store.root / "history" / f"{self._step.stage}-{self._step.key}.jsonl",
+    def publish(
+        self,
+        step: Step,
+        name: str,
+        kind: str,
+        *,
+        uses: Sequence[tuple[str, Step]] = (),
+        folder: bool = True,
+        documents: Callable[[], Mapping[str, Any]] = dict,
+        metadata: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        """Log a step's result as an artifact with what it was made from, unless that was done before.
+
+        Args:
+            step: whose result it is.
+            name: what it is called within the experiment.
+            kind: the artifact's type.
+            uses: name and step of what it was made from.
+            folder: whether the files of the result are published.
+            documents: returns file name -> content of further files.
+            metadata: returns what is to be known of it without a download.
+        """
+        if step.key in self._recorded.published:
+            return
+        about = {"fingerprint": step.key, "experiment": self._shop.experiment.name, "run": step.name}
+        self._opened_log().artifact(
+            Artifact(
+                self._shop.artifact_name(name),
+                kind,
+                self._shop.place(step) if folder else None,
+                documents=documents(),
+                metadata={**about, **metadata()},
+                aliases=tuple({step.key[:SHORT]: None, step.name: None}),
+                uses=tuple(f"{self._shop.artifact_name(used)}:{of.key[:SHORT]}" for used, of in uses),
             )
-            self._log = self._stack.enter_context(run)
-            if self._step in self._shop.places:
-                self._log.rewind(
-                    sys.maxsize
-                )  # the training is done and stays recorded; this goes on after it
+        )
+
+    @cached_property
+    def _recorded(self) -> Recorded:
+        return self._shop.tracker.recorded(self._facts)
+
+    def _opened_log(self) -> BoxLog:
+        if self._log is None:
+            _ = self._recorded  # what earlier processes have recorded, not this one
+            self._log = self._stack.enter_context(self._shop.tracker.run(self._facts, live=self._live))
+            done = {step.key for step in self._shop.places}
+            if self._facts.key in done:
+                self._log.go_on(done)
         return self._log
+
+
+@dataclass(frozen=True)
+class StepLog:
+    """A run's log as one step sees it: its pictures will lie where the result is going to be."""
+
+    log: BoxLog
+    result: Path
+    kept: Path
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Record values at an optimiser step."""
+        self.log.metrics(values, step)
+
+    def summary(self, values: Mapping[str, Any]) -> None:
+        """Record what is final for the run."""
+        self.log.summary(values)
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Record a table."""
+        self.log.table(name, columns, rows)
+
+    def picture(self, name: str, path: Path, kept_as: Path | None = None) -> None:
+        """Record a picture or a page."""
+        self.log.picture(name, path, kept_as or self.kept / path.relative_to(self.result))
+
+    def rewind(self, step: int) -> None:
+        """Go on from a checkpoint."""
+        self.log.rewind(step)

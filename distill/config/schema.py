@@ -62,6 +62,8 @@ class WandbConfig(Config):
     project: str = "distill"
     entity: str | None = None
     tags: tuple[str, ...] = ()
+    upload_data: bool = False
+    """Whether the texts and labels are uploaded too; else only where they come from, their counts and checksums."""
 
 
 class RuntimeConfig(Config):

@@ -10,8 +10,8 @@ from typing import Any
 
 from distill.errors import StoreError
 from distill.fingerprint import file_hash
+from distill.locks import locked
 from distill.store.disk import write_whole
-from distill.store.locks import locked
 
 LARGE_BYTES = 1_000_000
 SETTLED_SECONDS = 2.0

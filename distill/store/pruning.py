@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from distill.locks import locked
 from distill.store.folder import MEMO, Entry
-from distill.store.locks import locked, names_in_use
 from distill.store.publish import remove_dangling
 from distill.store.results import Results
+from distill.store.sessions import names_in_use
 
 
 @dataclass(frozen=True)

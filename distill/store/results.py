@@ -11,8 +11,8 @@ from pathlib import Path
 
 from distill.store.disk import flush, flush_tree
 from distill.store.folder import StoreFolder, read_memos
-from distill.store.locks import Session
 from distill.store.manifest import DamageError, check_contents, check_sizes, read_manifest, write_manifest
+from distill.store.sessions import Session
 
 
 @dataclass

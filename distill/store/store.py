@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from distill.contracts import Progress
+from distill.locks import locked
 from distill.store.disk import explain_full_disk
 from distill.store.folder import MEMO, MEMOS, Entry, StoreFolder, unwritable
 from distill.store.hashes import HashMemory
-from distill.store.locks import Session, locked
 from distill.store.manifest import DamageError
 from distill.store.pruning import Pruned, prune
 from distill.store.publish import publish
 from distill.store.results import Results
+from distill.store.sessions import Session
 
 
 class Store:
@@ -49,6 +50,10 @@ class Store:
     def holds(self, stage: str, key: str) -> bool:
         """Tell whether a result is there, by the sizes of its files: quick, for a plan. Changes nothing."""
         return self._results.holds(stage, key)
+
+    def place(self, stage: str, key: str) -> Path:
+        """Return where a result lies or will lie."""
+        return self._folder.result(stage, key)
 
     def find(self, stage: str, key: str) -> Path | None:
         """Return a result's folder, every byte of it checked, or None.

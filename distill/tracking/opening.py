@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from distill.contracts import Progress, RunLog, Tracker
-from distill.tracking.history import HistoryLog
+from distill.contracts import BoxLog, Progress, Recorded, RunFacts, Tracker
+from distill.tracking.journal import ending, read_recorded
+from distill.tracking.journals import Journals, Project
 from distill.tracking.wandb_settings import Mode
-from distill.tracking.wandb_tracker import Project, WandbTracker
+from distill.tracking.wandb_tracker import WandbTracker
 
 
-class HistoryTracker:
-    """Writes the history files and sends nothing anywhere."""
+class JournalTracker:
+    """Writes the journals and sends nothing anywhere."""
+
+    def __init__(self, project: Project, store_root: Path) -> None:
+        self._project, self._journals = project, Journals(store_root)
 
     @contextmanager
-    def run(self, *, history: Path, **_: Any) -> Iterator[RunLog]:
-        """Open the history file of a run; all else would be for a dashboard."""
-        with closing(HistoryLog(history)) as log:
-            yield log
+    def run(self, facts: RunFacts, *, live: bool = True) -> Iterator[BoxLog]:  # noqa: ARG002
+        """Open the journal of a run."""
+        with self._journals.open(self._project, facts) as journal, ending(journal):
+            yield journal
+
+    def recorded(self, facts: RunFacts) -> Recorded:
+        """Return what is recorded of a run already."""
+        return read_recorded(self._journals.path(self._project, facts))
 
     def close(self) -> str:
         """Return nothing: there is nothing to tell."""
@@ -48,8 +55,7 @@ def open_tracker(
         tags: are put on each run.
         progress: is told, once, when wandb fails. It never stops anything.
     """
+    place = Project(project, entity, experiment, tuple(tags))
     if mode == "disabled":
-        return HistoryTracker()
-    return WandbTracker(
-        Project(project, entity, experiment, tuple(tags)), store_root.absolute() / "wandb", mode, progress
-    )
+        return JournalTracker(place, store_root)
+    return WandbTracker(place, store_root.absolute(), mode, progress)

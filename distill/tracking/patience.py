@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 
-def within(seconds: float, action: Callable[[], Any]) -> None:
+def within(
+    seconds: float,
+    action: Callable[[], Any],
+    *,
+    longer: float = 0.0,
+    alive: Callable[[], bool] = bool,
+) -> None:
     """Run `action`, and give it up when it takes too long: its thread then lingers until the process ends.
 
+    Args:
+        seconds: how long it may take.
+        action: what is done, in a thread of its own.
+        longer: how many seconds more it may take as long as the other side is alive.
+        alive: tells whether the other side still answers; asked again and again after `seconds`.
+
     Raises:
-        TimeoutError: it took longer than `seconds`. Whatever `action` raises passes through.
+        TimeoutError: it took too long. Whatever `action` raises passes through.
     """
     failures: list[BaseException] = []
 
@@ -21,10 +34,13 @@ def within(seconds: float, action: Callable[[], Any]) -> None:
         except BaseException as error:  # noqa: BLE001 - handed to the caller below
             failures.append(error)
 
+    begun = time.monotonic()
     thread = threading.Thread(target=run, daemon=True, name="distill-patience")
     thread.start()
     thread.join(seconds)
+    while thread.is_alive() and time.monotonic() - begun < seconds + longer and alive():
+        thread.join(1.0)
     if thread.is_alive():
-        raise TimeoutError(f"no answer within {seconds:g} seconds")
+        raise TimeoutError(f"no answer within {time.monotonic() - begun:.2g} seconds")
     if failures:
         raise failures[0]

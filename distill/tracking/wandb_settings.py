@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import psutil
 
+from distill.errors import TrackingError
 from distill.tracking.patience import within
 
 if TYPE_CHECKING:
@@ -63,26 +64,47 @@ def resolve_mode(wanted: Mode) -> Mode:
     return "online" if wandb.login(prompt=False, verify=False) else "offline"
 
 
+def require_access() -> None:
+    """Check that there is a key and a server that takes it.
+
+    Raises:
+        TrackingError: there is not.
+    """
+    import wandb
+
+    place = server()
+    if not wandb.login(prompt=False, verify=False):
+        raise TrackingError(f"wandb: no key for {place}; set WANDB_API_KEY or give `wandb login`")
+    try:
+        who = wandb.Api(timeout=REQUEST_SECONDS).default_entity
+    except Exception as error:
+        raise TrackingError(
+            f"wandb: {place} does not answer ({first_line(error)}); nothing was sent"
+        ) from error
+    if who is None:
+        raise TrackingError(f"wandb: {place} does not know the key; set WANDB_API_KEY or give `wandb login`")
+
+
 def describe_access() -> str:
     """Tell what `auto` comes to on this machine, and why. Asks no server."""
     with TemporaryDirectory() as folder, environment(Path(folder)):
         try:
-            mode, server = resolve_mode("auto"), _server()
+            mode, place = resolve_mode("auto"), server()
         except Exception as error:  # noqa: BLE001 - told to whoever asked
             return f"cannot be used ({first_line(error)})"
         finally:
             stop_service()
     if mode == "online":
-        return f"online at {server}"
-    return f"{mode} (no key for {server}, or WANDB_MODE says so); see `wandb login`"
+        return f"online at {place}"
+    return f"{mode} (no key for {place}, or WANDB_MODE says so); see `wandb login`"
 
 
-def run_settings(folder: Path, mode: Mode) -> wandb.Settings:
+def run_settings(folder: Path) -> wandb.Settings:
     """Return the settings of every run."""
     import wandb
 
     return wandb.Settings(
-        mode="online" if mode == "online" else "offline",
+        mode="online",
         root_dir=str(folder),
         silent=True,
         console="off",
@@ -116,7 +138,8 @@ def stop_service() -> None:
                     child.kill()
 
 
-def _server() -> str:
+def server() -> str:
+    """Return the server's address."""
     import wandb
 
     return wandb.setup().settings.base_url

@@ -3,150 +3,90 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from distill.contracts import Progress, RunLog
-from distill.tracking.history import HistoryLog, plain
-from distill.tracking.patience import within
-from distill.tracking.redaction import redacted
-from distill.tracking.wandb_log import WandbLog
-from distill.tracking.wandb_settings import (
-    Mode,
-    environment,
-    first_line,
-    resolve_mode,
-    run_settings,
-    stop_service,
-)
-
-if TYPE_CHECKING:
-    import wandb
-
-FINISH_SECONDS = 20.0
-"""The longest wait at the end of a run: wandb's own limit does not hold with a server that is silent."""
-
-
-@dataclass(frozen=True)
-class Project:
-    """Where runs belong in wandb."""
-
-    name: str
-    entity: str | None
-    experiment: str
-    tags: tuple[str, ...]
+from distill.contracts import BoxLog, Progress, Recorded, RunFacts
+from distill.tracking.journal import Journal, ending, read_recorded
+from distill.tracking.journals import Journals, Project
+from distill.tracking.live_run import LiveRun
+from distill.tracking.sync import synchronise
+from distill.tracking.wandb_runs import open_run
+from distill.tracking.wandb_settings import Mode, environment, first_line, resolve_mode, stop_service
 
 
 class WandbTracker:
-    """Opens a wandb run for each box of the flow.
+    """Keeps a journal of each box of the flow and shows it in wandb while it runs.
 
-    After the first failure the run at hand goes on with its history file alone, and later runs are kept
-    offline, so that a server that is away costs seconds once, not for every run.
+    After the first failure the run at hand goes on with its journal alone, and so do later runs: a server that is
+    away costs seconds once, not for every run. What a server has not got is sent by `close`, if it can be reached
+    again, or later by `distill sync`.
     """
 
-    def __init__(self, project: Project, folder: Path, wanted: Mode, progress: Progress) -> None:
-        self._project = project
-        self._folder = folder
+    def __init__(self, project: Project, store_root: Path, wanted: Mode, progress: Progress) -> None:
+        self._project, self._journals = project, Journals(store_root)
+        self._folder = store_root / "wandb"
         self._wanted = wanted
         self._mode: Mode | None = None
         self._progress = progress
         self._told = False
-        self._kept_offline = 0
-        self._unfinished: list[Path] = []
 
     @contextmanager
-    def run(
-        self, *, name: str, job_type: str, key: str, config: Mapping[str, Any], history: Path
-    ) -> Iterator[RunLog]:
-        """Open the run of that name; the same key continues the same run."""
-        with closing(HistoryLog(history)) as log, environment(self._folder):
-            run = self._open(name, job_type, key, config)
-            if run is None:
-                yield log
+    def run(self, facts: RunFacts, *, live: bool = True) -> Iterator[BoxLog]:
+        """Open a run; in wandb too if it is to be seen live and the server can be reached."""
+        with self._journals.open(self._project, facts) as journal:
+            if self._mode is None:
+                with environment(self._folder):
+                    self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
+                self._tell_of_missing_key()
+            if not live or self._mode != "online":
+                with ending(journal):
+                    yield journal
                 return
-            lost = self._loses(run)
-            exit_code = 1
-            try:
-                yield WandbLog(log, run, online=self._mode == "online", failed=lost)
-                exit_code = 0
-            finally:
-                self._finish(run, exit_code, lost)
+            with environment(self._folder), self._sent_live(journal):
+                yield journal
+
+    def recorded(self, facts: RunFacts) -> Recorded:
+        """Return what is recorded of a run already."""
+        return read_recorded(self._journals.path(self._project, facts))
 
     def close(self) -> str:
-        """Stop wandb's service; return how to send what the server has not got, or nothing."""
+        """Send what the server has not got; return how to send the rest later, or nothing."""
         if self._mode is None:
             return ""
+        unsent = self._journals.unsent(self._project.experiment)
         with environment(self._folder):
+            if unsent and self._mode == "online":
+                self._attempt(lambda: self._send_the_rest(unsent))
+                unsent = self._journals.unsent(self._project.experiment)
             stop_service()
-        lines = []
-        if self._kept_offline:
-            runs = f"{shlex.quote(str(self._folder / 'wandb'))}/offline-run-*"
-            lines.append(f"wandb: runs kept offline: {self._kept_offline}; to send them: wandb sync {runs}")
-        if self._unfinished:
-            runs = " ".join(shlex.quote(str(place)) for place in self._unfinished)
-            lines.append(
-                "wandb: not everything of these runs may have arrived; "
-                f"to send what is missing: wandb sync --include-online {runs}"
-            )
-        return "\n".join(lines)
+        if not unsent or self._mode == "disabled":
+            return ""
+        store = shlex.quote(str(self._folder.parent))
+        return f"wandb: runs still to be sent: {len(unsent)}; to send them: distill sync --store {store}"
 
-    def _open(self, name: str, job_type: str, key: str, config: Mapping[str, Any]) -> wandb.Run | None:
-        """Return the run, offline where online fails; None without wandb, or where wandb itself fails."""
-        if self._mode is None:
-            self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
-            if self._wanted == "online" and self._mode == "offline":
-                self._tell(
-                    "wandb: there is no key (WANDB_API_KEY or `wandb login`), or WANDB_MODE says offline: "
-                    "runs are kept offline"
-                )
-        run: wandb.Run | None = None
-        if self._mode == "online":
-            run = self._attempt(lambda: self._init(name, job_type, key, config))
-            if run is None:
-                stop_service()  # it holds the id of the run that could not be opened
-        if run is None and self._mode == "offline":
-            run = self._attempt(lambda: self._init(name, job_type, key, config))
-            self._kept_offline += run is not None
-        return run
+    def _send_the_rest(self, unsent: list[Path]) -> None:
+        for number, path in enumerate(unsent):
+            self._progress.advance(number, len(unsent), "runs sent to wandb")
+            synchronise(path, self._folder)
 
-    def _init(self, name: str, job_type: str, key: str, config: Mapping[str, Any]) -> wandb.Run:
-        import wandb
-
-        project, settings = self._project, run_settings(self._folder, self._mode or "offline")
-        run = wandb.init(
-            project=project.name,
-            entity=project.entity,
-            group=project.experiment,
-            tags=list(project.tags),
-            id=f"{job_type}-{key[:32]}",
-            name=name,
-            job_type=job_type,
-            config=plain(redacted({"fingerprint": key, **config})),
-            resume="allow",
-            settings=settings,
-        )
-        run.define_metric("*", step_metric="step")
-        return run
-
-    def _finish(self, run: wandb.Run, exit_code: int, lost: Callable[[Exception], None]) -> None:
+    @contextmanager
+    def _sent_live(self, journal: Journal) -> Iterator[None]:
+        run = self._attempt(lambda: open_run(journal.about, self._folder))
+        if run is None:
+            stop_service()  # it holds the id of the run that could not be opened
+            with ending(journal):
+                yield
+            return
+        live = LiveRun(run, journal, self._failed)
+        journal.send = live.send
         try:
-            within(FINISH_SECONDS, lambda: run.finish(exit_code))
-        except Exception as error:  # noqa: BLE001 - whatever happens in wandb, the experiment goes on
-            lost(error)
-
-    def _loses(self, run: wandb.Run) -> Callable[[Exception], None]:
-        """Return what to call when a run fails: `close` then names its folder, to send what is missing."""
-        folder, online = Path(run.dir).parent, self._mode == "online"
-
-        def lost(error: Exception) -> None:
-            if online and folder not in self._unfinished:
-                self._unfinished.append(folder)
-            self._failed(error)
-
-        return lost
+            with ending(journal):
+                yield
+        finally:
+            live.finish()
 
     def _attempt(self, action: Callable[[], Any]) -> Any:
         try:
@@ -156,13 +96,17 @@ class WandbTracker:
             return None
 
     def _failed(self, error: Exception) -> None:
-        """Keep later runs offline, and say so once."""
-        reason = first_line(error)
+        """Keep later runs to their journals, and say so once."""
         if self._mode == "online":
             self._mode = "offline"
-        self._tell(
-            f"wandb failed ({reason}): the history files have every figure, later runs are kept offline"
-        )
+        self._tell(f"wandb failed ({first_line(error)}): the journals have everything, to be sent later")
+
+    def _tell_of_missing_key(self) -> None:
+        if self._wanted == "online" and self._mode == "offline":
+            self._tell(
+                "wandb: there is no key (WANDB_API_KEY or `wandb login`), or WANDB_MODE says offline: "
+                "runs are kept offline"
+            )
 
     def _tell(self, text: str) -> None:
         if not self._told:

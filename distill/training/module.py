@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -52,6 +53,7 @@ class DistillationModule(LightningModule):
         )  # if that is undefined, better now than after an epoch
         self._parameters_to_clip = [p for p in network.parameters() if p.requires_grad]
         self._step = 0
+        self._texts, self._logged_at = 0, time.perf_counter()
 
     @property
     def metric_name(self) -> str:
@@ -79,8 +81,9 @@ class DistillationModule(LightningModule):
         scheduler = self.lr_schedulers()
         scheduler.step()  # type: ignore[union-attr]
         self._step += 1
+        self._texts += rows
         if self._step % LOG_EVERY == 0:
-            self._log_curves(terms, rows, norm, float(scheduler.get_last_lr()[0]))  # type: ignore[union-attr]
+            self._log_curves(terms, norm, float(scheduler.get_last_lr()[0]))  # type: ignore[union-attr]
 
     def _draw_from(self, seed: int) -> None:
         """Seed what draws here; `torch.manual_seed` notes the call stack for each device that is not there."""
@@ -104,15 +107,16 @@ class DistillationModule(LightningModule):
         check_logits(logits, rows, self._task)
         return logits
 
-    def _log_curves(self, terms: Mapping[str, Tensor], rows: int, norm: Tensor, learning_rate: float) -> None:
+    def _log_curves(self, terms: Mapping[str, Tensor], norm: Tensor, learning_rate: float) -> None:
         if self.logger is None:
             return
         curves = {f"train/{name}": value.item() for name, value in terms.items()}
         curves |= {
             "train/gradient_norm": norm.item(),
             "train/learning_rate": learning_rate,
-            "train/rows": float(rows),
+            "train/texts_per_second": self._texts / (time.perf_counter() - self._logged_at),
         }
+        self._texts, self._logged_at = 0, time.perf_counter()
         self.logger.log_metrics(curves, step=self._step)
 
     def validation_step(self, batch: tuple[list[int], dict[str, Tensor]], batch_idx: int) -> None:  # noqa: ARG002

@@ -13,15 +13,16 @@ from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
 from distill.model_folder import DESCRIPTION
-from distill.result_files import METRICS, SPEED, read_json, write_json
+from distill.result_files import METRICS, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from distill.contracts import Workbench
 
-__all__ = ["CardFacts", "assemble"]
+__all__ = ["CardFacts", "assemble", "published_facts"]
 
 CARD, CHECKSUMS = "README.md", "checksums.json"
 PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
@@ -59,9 +60,42 @@ def assemble(
     if speed is not None:
         metrics["speed"] = _speed_of(speed, measured_as)
     write_json(bench.result / METRICS, metrics)
+    bench.log.summary(_summary(metrics))
     card = model_card(read_json(model / DESCRIPTION), metrics, facts or CardFacts())
     (bench.result / CARD).write_text(card, encoding="utf-8")
     write_json(bench.result / CHECKSUMS, _checksums(bench.result))
+
+
+def published_facts(folder: Path) -> dict[str, Any]:
+    """Return what a published folder can be chosen by: quality, which is validation's, and what it costs.
+
+    Args:
+        folder: what `assemble` has filled.
+    """
+    metrics = read_json(folder / METRICS)
+    metric = metrics["selection_metric"]
+    costs = (
+        {}
+        if "speed" not in metrics
+        else costs_of(metrics["speed"]) | {"machine": metrics["speed"]["machine"]}
+    )
+    return {
+        "metric": metric,
+        "quality": metrics["validation"][metric],
+        "validation": metrics["validation"],
+        "test": metrics["test"],
+        **costs,
+    }
+
+
+def _summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return speed and size as a dashboard shows them, and the machine on which they hold."""
+    if "speed" not in metrics:
+        return {}
+    costs = costs_of(metrics["speed"])
+    timed = {f"speed/{name}": costs.pop(name) for name in TIMED}
+    machine = metrics["speed"]["machine"]
+    return timed | {f"size/{name}": value for name, value in costs.items()} | {"machine": machine}
 
 
 def _speed_of(folder: Path, name: str) -> dict[str, Any]:

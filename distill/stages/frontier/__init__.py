@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from distill.result_files import write_json
+from distill.result_files import read_json, write_json
 from distill.stages.frontier.points import COST, REFERENCE, Comparison, Point, collect
 from distill.stages.frontier.table import format_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from distill.contracts import Workbench
 
-__all__ = ["Comparison", "Point", "collect", "draw", "format_table"]
+__all__ = ["Comparison", "Point", "collect", "draw", "format_table", "place_on_frontier"]
 
-TABLE = "table.txt"
+DATA, TABLE = "frontier.json", "table.txt"
 
 
 def draw(comparison: Comparison, *, experiment: str, bench: Workbench) -> None:
@@ -32,7 +34,7 @@ def draw(comparison: Comparison, *, experiment: str, bench: Workbench) -> None:
     from distill.stages.frontier.picture import draw_picture
 
     description = describe(comparison, experiment)
-    write_json(bench.result / "frontier.json", description)
+    write_json(bench.result / DATA, description)
     (bench.result / TABLE).write_text(format_table(comparison) + "\n", encoding="utf-8")
     _write_csv(description["points"], bench)
     draw_picture(comparison, experiment, bench.result / "frontier.png")
@@ -42,9 +44,21 @@ def draw(comparison: Comparison, *, experiment: str, bench: Workbench) -> None:
     bench.log.summary({"frontier/hypervolume": description["hypervolume"]["value"]})
 
 
+def place_on_frontier(folder: Path, name: str) -> dict[str, Any]:
+    """Return what the frontier says of one model.
+
+    Args:
+        folder: what `draw` has filled.
+        name: the model, as `textcnn/kd/seed0`.
+    """
+    point = next(point for point in read_json(folder / DATA)["points"] if point["name"] == name)
+    return {f"frontier/{key}": point[key] for key in ("on_front", "hypervolume_contribution")}
+
+
 def describe(comparison: Comparison, experiment: str) -> dict[str, Any]:
     """Return everything that the picture shows, and under which conditions it was measured."""
     fronts = {cost: {arm.name for arm in comparison.front(cost)} for cost in (COST, "bytes")}
+    gains = {point.name: comparison.contribution(arm) for arm in comparison.arms for point in arm.points}
     on_front = {point.name for arm in comparison.arms if arm.name in fronts[COST] for point in arm.points}
     return {
         "experiment": experiment,
@@ -59,7 +73,11 @@ def describe(comparison: Comparison, experiment: str) -> dict[str, Any]:
             "reference": {"quality": REFERENCE[0], COST: REFERENCE[1]},
             "cost_scale": "log10",
         },
-        "points": [asdict(point) | {"on_front": point.name in on_front} for point in comparison.points],
+        "points": [
+            asdict(point)
+            | {"on_front": point.name in on_front, "hypervolume_contribution": gains[point.name]}
+            for point in comparison.points
+        ],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from distill.result_files import METRICS, SPEED, read_json
+from distill.result_files import METRICS, SPEED, costs_of, read_json
 from distill.statistics import hypervolume, pareto_front
 
 if TYPE_CHECKING:
@@ -145,10 +145,12 @@ class Comparison:
 
     def hypervolume(self) -> float:
         """Return the area under the front over log10 milliseconds, from `REFERENCE`."""
-        front = self.front()
-        costs = [np.log10(arm.mean(COST) or 0.0) for arm in front]
-        quality = [arm.mean("quality") or 0.0 for arm in front]
-        return hypervolume(quality, costs, (REFERENCE[0], float(np.log10(REFERENCE[1]))))
+        return _area(self.arms, "quality")
+
+    def contribution(self, arm: Arm) -> float:
+        """Return by how much the area would shrink without an arm, as validation sees it: models are ranked by that."""
+        others = [other for other in self.arms if other is not arm]
+        return _area(self.arms, "validation") - _area(others, "validation")
 
     def warning(self) -> str | None:
         """Return what the table must say first: that the teacher does not beat the baseline on validation."""
@@ -161,6 +163,13 @@ class Comparison:
             f"The teacher has nothing to teach: validation {METRIC_TITLES[self.metric]} {teacher:.4f}, "
             f"and the linear baseline has {baseline:.4f}."
         )
+
+
+def _area(arms: Sequence[Arm], quality: str) -> float:
+    found = [(arm.mean(quality), arm.mean(COST)) for arm in arms]
+    measured = [(high, np.log10(low)) for high, low in found if high is not None and low is not None]
+    floor, ceiling = REFERENCE[0], float(np.log10(REFERENCE[1]))
+    return hypervolume([high for high, _ in measured], [low for _, low in measured], (floor, ceiling))
 
 
 def collect(
@@ -220,5 +229,4 @@ def _point(
 def _costs(figures: Mapping[str, Any] | None) -> dict[str, Any]:
     if figures is None:
         return {}
-    timed = {name: figures["onnx"][name] for name in ("latency_p50_ms", "latency_p90_ms", "throughput")}
-    return timed | {"parameters": figures["parameters"], "bytes": figures["bytes"]["deployed"]}
+    return {name: value for name, value in costs_of(figures).items() if name != "peak_memory_bytes"}

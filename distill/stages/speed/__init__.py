@@ -13,7 +13,7 @@ import numpy as np
 from distill.hardware import detect
 from distill.inference import Predictor
 from distill.model_folder import read_model
-from distill.result_files import SPEED, write_json
+from distill.result_files import SPEED, TIMED, costs_of, write_json
 from distill.stages.speed.contest import Backend, Block, Contestant, hold, threads_limited_to
 from distill.stages.speed.figures import relaxed_rules, timings
 from distill.stages.speed.memory import peak_memory
@@ -113,14 +113,7 @@ def _describe(config: SpeedConfig, texts: int) -> dict[str, Any]:
 def _summary(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the figures as a dashboard shows them, by model."""
     return {
-        f"{name}/{key}": value
+        f"{name}/{'speed' if key in TIMED else 'size'}/{key}": value
         for name, found in figures.items()
-        for key, value in {
-            "speed/latency_p50_ms": found["onnx"]["latency_p50_ms"],
-            "speed/latency_p90_ms": found["onnx"]["latency_p90_ms"],
-            "speed/throughput": found["onnx"]["throughput"],
-            "size/parameters": found["parameters"],
-            "size/bytes": found["bytes"]["deployed"],
-            "size/peak_memory_bytes": found["peak_memory_bytes"],
-        }.items()
+        for key, value in costs_of(found).items()
     }

@@ -1,0 +1,128 @@
+"""The journals of a store: where each one lies, and which of them a server has got whole."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from distill.contracts import RunFacts
+from distill.fingerprint import file_hash, fingerprint
+from distill.locks import locked
+from distill.result_files import read_json, write_json
+from distill.tracking.journal import Journal, lines_of_done, read_journal
+from distill.tracking.redaction import redacted
+
+ENDING = ".jsonl"
+RECEIPT = ".sent.json"
+ORDER = ("data", "teacher", "soft-targets", "baseline", "student", "speed", "frontier")
+"""Job types in the order of the flow: what is made from something comes after it."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where an experiment's runs belong in wandb."""
+
+    name: str
+    entity: str | None
+    experiment: str
+    tags: tuple[str, ...]
+
+
+class Journals:
+    """All journals of a store."""
+
+    def __init__(self, store_root: Path) -> None:
+        """Name the store; nothing is made before there is something to record."""
+        self.folder = store_root / "history"
+
+    def path(self, project: Project, facts: RunFacts) -> Path:
+        """Return where a run's journal lies."""
+        return self.folder / project.experiment / f"{facts.job_type}-{facts.key[:32]}{ENDING}"
+
+    @contextmanager
+    def open(self, project: Project, facts: RunFacts) -> Iterator[Journal]:
+        """Open a run's journal, once no other process writes it.
+
+        Where another experiment has made the same, the journal begins with what that one recorded.
+        """
+        path = self.path(project, facts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(lock_of(path), waiting=lambda: None):
+            if not path.exists():
+                self._adopt(path)
+            with closing(Journal(path, self._about(project, facts))) as journal:
+                yield journal
+
+    def _about(self, project: Project, facts: RunFacts) -> dict[str, Any]:
+        return {
+            "id": self.run_id(project, facts),
+            "name": facts.name,
+            "job_type": facts.job_type,
+            "group": project.experiment,
+            "project": project.name,
+            "entity": project.entity,
+            "tags": list(project.tags),
+            "config": redacted(dict(facts.config)),
+        }
+
+    def run_id(self, project: Project, facts: RunFacts) -> str:
+        """Return the id of a run: the same whenever this store makes the same for the same experiment."""
+        parts = {"store": self._store_id, "experiment": project.experiment, "key": facts.key}
+        return f"{facts.job_type}-{fingerprint(parts)[:20]}"
+
+    def all(self, experiment: str = "*") -> list[Path]:
+        """Return the journals of an experiment, or of all, in the order in which they have to be sent."""
+        found = self.folder.glob(f"{experiment}/*{ENDING}")
+        return sorted(found, key=lambda path: (path.parent.name, _place_in_flow(path), path.name))
+
+    def unsent(self, experiment: str = "*") -> list[Path]:
+        """Return the journals of which no server has said that it has everything."""
+        return [path for path in self.all(experiment) if not has_receipt(path)]
+
+    def _adopt(self, path: Path) -> None:
+        for other in sorted(self.folder.glob(f"*/{path.name}")):
+            about, lines = read_journal(other)
+            marks = {line["key"] for line in lines if line["event"] == "mark"}
+            # paths in them still hold: the journals of two experiments lie equally deep
+            copied = [line for line in lines_of_done(lines, marks) if line["event"] != "artifact"]
+            with closing(Journal(path, about)) as journal:
+                journal.adopt(copied)
+            return
+
+    @cached_property
+    def _store_id(self) -> str:
+        """Tell this store from others: two people who run the same experiment have runs of their own."""
+        path = self.folder / "store.json"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), path.open("x", encoding="utf-8") as file:
+            file.write(f'{{"id": "{secrets.token_hex(8)}"}}')
+        return str(read_json(path)["id"])
+
+
+def lock_of(path: Path) -> Path:
+    """Return the file that is locked while a journal is written or sent."""
+    return path.with_name(f".{path.name}.lock")
+
+
+def write_receipt(path: Path, where: Mapping[str, Any]) -> None:
+    """Record that a server has everything that the journal holds now."""
+    write_json(path.with_suffix(RECEIPT), {**where, "journal": file_hash(path)})
+
+
+def has_receipt(path: Path) -> bool:
+    """Tell whether a server has everything that the journal holds now."""
+    try:
+        receipt = read_json(path.with_suffix(RECEIPT))
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(receipt.get("journal") == file_hash(path))
+
+
+def _place_in_flow(path: Path) -> int:
+    job_type = path.name.rpartition("-")[0]
+    return ORDER.index(job_type) if job_type in ORDER else len(ORDER)

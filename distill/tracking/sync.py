@@ -1,0 +1,166 @@
+"""Brings a journal to wandb: what the server has not got, once, and then checks that it has everything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from distill.errors import TrackingError
+from distill.locks import locked
+from distill.tracking.best import crown
+from distill.tracking.delivery import Delivery, safe_name
+from distill.tracking.journal import ROWS, Line, read_journal, settled
+from distill.tracking.journals import Journals, has_receipt, lock_of, write_receipt
+from distill.tracking.media import heal
+from distill.tracking.wandb_runs import finish, open_run, send_patiently
+from distill.tracking.wandb_settings import (
+    REQUEST_SECONDS,
+    environment,
+    first_line,
+    require_access,
+    server,
+    stop_service,
+)
+
+SETTLE_SECONDS = 10.0
+"""How long a server may take to show what it has taken."""
+
+
+State: TypeAlias = Literal["sent", "there", "running", "failed"]
+
+
+@dataclass(frozen=True)
+class Synchronised:
+    """What became of one run."""
+
+    name: str
+    job_type: str
+    state: State
+    detail: str
+
+
+def sync_store(store_root: Path, experiment: str = "*") -> Iterator[Synchronised]:
+    """Send what a server has not got of a store's runs; what one of them lacks does not keep back the others.
+
+    Args:
+        store_root: the store.
+        experiment: whose runs; `*` takes all.
+
+    Raises:
+        TrackingError: there is nothing to send, no key, or no server.
+    """
+    journals = Journals(store_root)
+    paths = journals.all(experiment)
+    if not paths:
+        known = ", ".join(sorted({path.parent.name for path in journals.all()})) or "none"
+        raise TrackingError(
+            f"{journals.folder}: no run of that experiment is recorded (experiments: {known})"
+        )
+    folder = store_root.absolute() / "wandb"
+    with environment(folder):
+        try:
+            require_access()
+            for path in paths:
+                yield _synchronised(path, folder)
+        finally:
+            stop_service()
+
+
+def _synchronised(path: Path, folder: Path) -> Synchronised:
+    about, lines = read_journal(path)
+
+    def came_to(state: State, detail: str) -> Synchronised:
+        return Synchronised(about["name"], about["job_type"], state, detail)
+
+    with locked(lock_of(path)) as got:
+        if not got:
+            return came_to("running", "another process writes it; give the command again when that has ended")
+        if has_receipt(path):
+            return came_to("there", "nothing to send")
+        try:
+            rows = synchronise(path, folder)
+        except TrackingError as error:
+            return came_to("failed", str(error))
+        except Exception as error:  # noqa: BLE001 - the SDK raises what it likes; the other runs are tried too
+            stop_service()
+            return came_to("failed", first_line(error))
+    artifacts = sum(line["event"] == "artifact" for line in lines)
+    return came_to("sent", f"{rows} rows, {artifacts} artifacts")
+
+
+def synchronise(path: Path, folder: Path) -> int:
+    """Send what the server has not got of a journal.
+
+    Args:
+        path: the journal. No other process may be writing it.
+        folder: where wandb keeps its files.
+
+    Returns:
+        How many rows had to be sent.
+
+    Raises:
+        TrackingError: the server does not have everything afterwards; the message says what it lacks.
+    """
+    about, written = read_journal(path)
+    lines = settled(written)
+    run = open_run(about, folder)
+    delivery = Delivery(run, path.parent, on_published=crown)
+    row = 0
+    for line in lines:
+        send_patiently(delivery, line, row, None)
+        row += line["event"] in ROWS
+    finish(run, _exit_code(lines))
+    place = f"{run.entity}/{run.project}"
+    heal(place, about["id"], path, lines, folder)
+    check(place, about["id"], lines)
+    write_receipt(path, {"server": server(), "project": place})
+    return delivery.rows_sent
+
+
+def check(place: str, run_id: str, lines: Sequence[Line]) -> None:
+    """Read a run back.
+
+    Args:
+        place: `entity/project`.
+        run_id: the run.
+        lines: its journal.
+
+    Raises:
+        TrackingError: the server has not got everything, or something twice.
+    """
+    until = time.monotonic() + SETTLE_SECONDS
+    while lacks := _lacks(place, run_id, lines):
+        if time.monotonic() > until:
+            raise TrackingError(f"{place}/{run_id}: {'; '.join(lacks)}")
+        time.sleep(0.5)
+
+
+def _lacks(place: str, run_id: str, lines: Sequence[Line]) -> list[str]:
+    import wandb
+
+    api = wandb.Api(timeout=REQUEST_SECONDS)
+    run = api.run(f"{place}/{run_id}")
+    wanted = sum(line["event"] in ROWS for line in lines)
+    found = len(run.history(samples=max(10 * wanted, 1000), pandas=False)) if wanted else 0
+    lacks = [] if found == wanted else [f"the server has {found} rows, the journal {wanted}"]
+    lacks += [f"the summary lacks {key}" for key in _final(lines) if key not in run.summary]
+    for line in lines:
+        if line["event"] == "artifact":
+            name = f"{safe_name(line['name'])}:{safe_name(line['aliases'][0])}"
+            if not api.artifact_exists(f"{place}/{name}", line["type"]):
+                lacks.append(f"the server lacks the artifact {name}")
+    return lacks
+
+
+def _final(lines: Sequence[Line]) -> Mapping[str, Any]:
+    return {
+        key: value for line in lines if line["event"] == "summary" for key, value in line["values"].items()
+    }
+
+
+def _exit_code(lines: Sequence[Line]) -> int:
+    """Return how the run ended; one that was killed did not say."""
+    return next((line["exit_code"] for line in reversed(lines) if line["event"] == "end"), 1)

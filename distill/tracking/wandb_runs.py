@@ -1,0 +1,81 @@
+"""Opens and ends runs in wandb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from distill.tracking.delivery import Delivery
+from distill.tracking.journal import Line
+from distill.tracking.patience import within
+from distill.tracking.wandb_settings import REQUEST_SECONDS, run_settings, server
+
+if TYPE_CHECKING:
+    import wandb
+
+PATIENCE_SECONDS = 20.0
+"""The longest wait for a server that is silent: wandb's own limit does not hold then."""
+UPLOAD_BYTES_PER_SECOND = 250_000
+"""The slowest upload that is waited for, as long as the server answers at all."""
+
+
+def open_run(about: Mapping[str, Any], folder: Path) -> wandb.Run:
+    """Return the run that a journal describes, new or continued."""
+    import wandb
+
+    run = wandb.init(
+        project=about["project"],
+        entity=about["entity"],
+        group=about["group"],
+        tags=about["tags"],
+        id=about["id"],
+        name=about["name"],
+        job_type=about["job_type"],
+        config=about["config"],
+        resume="allow",
+        settings=run_settings(folder),
+    )
+    run.define_metric("step", hidden=True)
+    run.define_metric("train/*", step_metric="step")
+    # what the table of runs shows of a curve is its best value; the final figures of the best weights replace it
+    run.define_metric("validation/*", step_metric="step", summary="max")
+    return run
+
+
+def send_patiently(delivery: Delivery, line: Line, row: int, at: Path | None) -> None:
+    """Send a line; an artifact is waited for as long as its size explains, while the server answers.
+
+    Raises:
+        TimeoutError: the server stopped answering.
+    """
+    if line["event"] != "artifact":
+        delivery.send(line, row, at)
+        return
+    longer = delivery.bytes_of(line) / UPLOAD_BYTES_PER_SECOND
+    within(PATIENCE_SECONDS, lambda: delivery.send(line, row, at), longer=longer, alive=server_answers)
+
+
+def finish(run: wandb.Run, exit_code: int) -> None:
+    """End a run once the server has everything; artifacts have arrived before.
+
+    Raises:
+        TimeoutError: the server stopped answering.
+    """
+    within(PATIENCE_SECONDS, lambda: run.finish(exit_code))
+
+
+def server_answers() -> bool:
+    """Tell whether there is anybody; an error is an answer too."""
+    place = urlsplit(server())
+    kind = HTTPSConnection if place.scheme == "https" else HTTPConnection
+    try:
+        with closing(kind(place.hostname or "", place.port, timeout=REQUEST_SECONDS)) as connection:
+            connection.request("GET", "/")
+            connection.getresponse()
+    except (OSError, HTTPException):
+        return False
+    return True
