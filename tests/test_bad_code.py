@@ -12,7 +12,7 @@ from distill.tokenizer import FastTokenizer
 
 NUMBERS = itertools.count()
 STUDENT = """
-import os, signal
+import os, signal, sys
 import torch
 from torch import nn
 from distill.config.base import StudentConfig
@@ -105,6 +105,39 @@ def test_logits_of_the_wrong_shape(refused, use, forward, found):
 def test_code_that_raises(refused, use, config, message):
     module = use(STUDENT, config=config, forward="raise ValueError")
     assert refused(*RUN) == f"{WHO}: {message.replace('{module}', module)}"
+
+
+TOKENIZES = """
+    def load_tokenizer(self, folder):
+        if sys.argv[0].endswith('memory.py'): raise ValueError('no\\nroom')
+        return super().load_tokenizer(folder)
+"""
+MEASURES = """
+    def load_network(self, folder, tokenizer, task):
+        if sys._getframe(2).f_code.co_name == 'count_parameters': raise ValueError
+        return super().load_network(folder, tokenizer, task)
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "forward", "message"),
+    [
+        (
+            "",
+            "if 'TOKENIZERS_PARALLELISM' in os.environ: raise ValueError('no\\ntime')",
+            "speed of mean: ValueError: no (FOLDER/{}.py:18, in forward)",
+        ),
+        (TOKENIZES, "", "peak memory of mean: ValueError: no (FOLDER/{}.py:12, in load_tokenizer)"),
+        (MEASURES, "", "size of mean: ValueError (FOLDER/{}.py:12, in load_network)"),
+    ],
+)
+def test_code_that_raises_for_the_first_time_when_it_is_measured(
+    refused, use, monkeypatch, config, forward, message
+):
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    forward = f"{forward}\n        return self.output(self.tokens(input_ids)).mean(1)"
+    module = use(STUDENT, config=f"{MAKES}\n{config}", forward=forward)
+    assert refused(*RUN) == f"{message.format(module)}; the checks in distill.testing tell more"
 
 
 SAVES = """

@@ -68,17 +68,30 @@ def test_every_model_is_timed_and_weighed(own, tmp_path):
 def test_peak_memory_is_that_of_a_fresh_process(own):
     """Linux lets a child inherit its parent's peak in getrusage; ours here is far above what the model needs."""
     ballast = np.ones(40_000_000)
-    found = peak_memory(own / "model", TEXTS, config=CONFIG, trusted=own)
+    found = peak_memory("own", own / "model", TEXTS, config=CONFIG, trusted=own)
     assert found["memory_before_loading_bytes"] < found["peak_memory_bytes"] < ballast.nbytes
 
 
 def test_a_model_that_cannot_be_loaded_is_named(tmp_path):
     with pytest.raises(ModelError) as error:
-        peak_memory(tmp_path, TEXTS, config=CONFIG, trusted=tmp_path)
+        peak_memory("textcnn", tmp_path, TEXTS, config=CONFIG, trusted=tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}: peak memory could not be measured (distill.errors.ModelError: "
-        f"{tmp_path}: not a model folder, it has no model.json)"
+        f"peak memory of textcnn: {tmp_path}: not a model folder, it has no model.json"
     )
+
+
+def test_what_a_users_code_prints_is_no_figure(own, tmp_path):
+    code = (own / "own_student.py").read_text(encoding="utf-8")
+    (tmp_path / "own_student.py").write_text(f"print('hello')\n{code}", encoding="utf-8")
+    found = peak_memory("own", own / "model", TEXTS, config=CONFIG, trusted=tmp_path)
+    assert found["peak_memory_bytes"] > 0
+
+
+def test_a_process_that_dies_is_told(own, monkeypatch):
+    monkeypatch.setattr("distill.stages.speed.memory.sys.executable", "/bin/false")
+    with pytest.raises(ModelError) as error:
+        peak_memory("own", own / "model", TEXTS, config=CONFIG, trusted=own)
+    assert str(error.value) == "peak memory of own could not be measured (exit code 1)"
 
 
 class Recorder:

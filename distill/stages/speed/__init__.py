@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from distill.custom_code import named
 from distill.hardware import detect
 from distill.inference import Predictor
 from distill.model_folder import read_model
@@ -48,7 +49,7 @@ def measure(
         bench: where the result goes.
 
     Raises:
-        ModelError: a model or its graph cannot be loaded.
+        ModelError: a model or its graph cannot be loaded, or its user's code failed.
     """
     sample = _sample(texts, config.texts)
     folders = {
@@ -65,16 +66,17 @@ def measure(
                 backend,
                 Predictor(model, backend, threads=config.threads),
                 _blocks(sample, config, rounds),
+                (model.config,),
             )
             for name, model in folders.items()
             for backend, rounds in rounds_of.items()
         ]
         hold(contestants, bench.progress)
-    figures: dict[str, dict[str, Any]] = {name: _weigh(model) for name, model in folders.items()}
+    figures: dict[str, dict[str, Any]] = {name: _weigh(name, model) for name, model in folders.items()}
     for contestant in contestants:
         figures[contestant.name][contestant.backend] = timings(contestant)
     for name, path in models.items():
-        figures[name] |= peak_memory(path, sample, config=config, trusted=trusted)
+        figures[name] |= peak_memory(name, path, sample, config=config, trusted=trusted)
     result = _describe(config, len(sample)) | {"models": figures}
     write_json(bench.result / SPEED, result)
     bench.log.summary(_summary(figures))
@@ -97,8 +99,9 @@ def _blocks(sample: Sequence[str], config: SpeedConfig, rounds: int) -> list[Blo
     return blocks
 
 
-def _weigh(model: ModelFolder) -> dict[str, Any]:
-    return {"parameters": count_parameters(model), "bytes": bytes_on_disk(model.path)}
+def _weigh(name: str, model: ModelFolder) -> dict[str, Any]:
+    with named(f"size of {name}", model.config):
+        return {"parameters": count_parameters(model), "bytes": bytes_on_disk(model.path)}
 
 
 def _describe(config: SpeedConfig, texts: int) -> dict[str, Any]:

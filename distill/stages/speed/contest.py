@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal
 
+from distill.custom_code import named
 from distill.stages.speed.disturbance import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from distill.config.base import ModelConfig
     from distill.contracts import Progress
     from distill.inference import Predictor
 
@@ -58,6 +60,26 @@ class Contestant:
     backend: Backend
     model: Predictor
     blocks: list[Block] = field(default_factory=list)
+    configs: tuple[ModelConfig, ...] = ()
+    """What the model is made from: it may be a user's own code."""
+
+    def warm_up(self) -> None:
+        """Predict once without the clock: first calls allocate.
+
+        Raises:
+            ModelError: the model's user's code failed.
+        """
+        with named(f"speed of {self.name}", *self.configs):
+            self.model.predict_proba(self.blocks[0].texts)
+
+    def run(self, block: Block) -> None:
+        """Time one of the blocks.
+
+        Raises:
+            ModelError: the model's user's code failed.
+        """
+        with named(f"speed of {self.name}", *self.configs):
+            block.run(self.model)
 
     @property
     def counted(self) -> list[Block]:
@@ -77,16 +99,19 @@ def hold(contestants: Sequence[Contestant], progress: Progress) -> None:
     Args:
         contestants: who runs; those with fewer blocks than others are done earlier.
         progress: is told how many blocks are done.
+
+    Raises:
+        ModelError: a model's user's code failed.
     """
     for contestant in contestants:
-        contestant.model.predict_proba(contestant.blocks[0].texts)  # warm up: first calls allocate
+        contestant.warm_up()
     turns = list(zip_longest(*(contestant.blocks for contestant in contestants)))
     start = time.perf_counter()
     for done, turn in enumerate(turns):
         progress.advance(done, len(turns))
         for contestant, block in zip(contestants, turn, strict=True):
             if block is not None:
-                block.run(contestant.model)
+                contestant.run(block)
     end = time.perf_counter()
     _repeat_disturbed(contestants, until=end + REPEAT_SHARE * (end - start))
 
@@ -97,7 +122,7 @@ def _repeat_disturbed(contestants: Sequence[Contestant], until: float) -> None:
             for block in contestant.blocks:
                 if block.disturbed and time.perf_counter() < until:
                     block.repeated += 1
-                    block.run(contestant.model)
+                    contestant.run(block)
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from distill.errors import ModelError
+from distill.errors import DistillError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,19 +24,23 @@ if TYPE_CHECKING:
 STATUS = Path("/proc/self/status")
 
 
-def peak_memory(folder: Path, texts: Sequence[str], *, config: SpeedConfig, trusted: Path) -> dict[str, int]:
+def peak_memory(
+    name: str, folder: Path, texts: Sequence[str], *, config: SpeedConfig, trusted: Path
+) -> dict[str, int]:
     """Return what `measure_memory` finds in a process of its own.
 
     Args:
+        name: the model's name, for messages.
         folder: the model.
         texts: what it predicts, at the largest batch size.
         config: batch sizes and threads.
         trusted: the folder of the user's own modules.
 
     Raises:
-        ModelError: the model cannot be loaded there.
+        ModelError: the model cannot be loaded there, or its user's code failed.
     """
     request = {
+        "name": name,
         "folder": str(folder),
         "texts": list(texts),
         "batch_size": max(config.batch_sizes),
@@ -50,26 +55,31 @@ def peak_memory(folder: Path, texts: Sequence[str], *, config: SpeedConfig, trus
         encoding="utf-8",
         check=False,
     )
-    if done.returncode != 0:
+    if done.returncode != 0 or not done.stdout:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise ModelError(f"{folder}: peak memory could not be measured ({reason})")
-    found: dict[str, int] = json.loads(done.stdout)
+        raise ModelError(f"peak memory of {name} could not be measured ({reason})")
+    found: dict[str, int] | str = json.loads(done.stdout)
+    if isinstance(found, str):
+        raise ModelError(found)
     return found
 
 
 def measure_memory(request: dict[str, Any]) -> dict[str, int]:
-    """Load and predict in this process; return its peak, and what it had before the model, in bytes."""
-    from distill.inference import load_student
+    """Load and predict in this process; return its peak, and what it had before the model, in bytes.
 
-    before = psutil.Process().memory_info().rss
-    model = load_student(
-        request["folder"],
-        backend="onnx",
-        threads=request["threads"],
-        trust_custom_code=True,
-        code_folder=request["trusted"],
-    )
-    model.predict_proba(request["texts"], batch_size=request["batch_size"])
+    Raises:
+        ModelError: the model cannot be loaded, or its user's code failed.
+    """
+    from distill.custom_code import named
+    from distill.inference import Predictor
+    from distill.model_folder import read_model
+
+    before, who = psutil.Process().memory_info().rss, f"peak memory of {request['name']}"
+    with named(who):
+        model = read_model(Path(request["folder"]), trust_custom_code=True, beside=Path(request["trusted"]))
+    with named(who, model.config):
+        predictor = Predictor(model, "onnx", threads=request["threads"])
+        predictor.predict_proba(request["texts"], batch_size=request["batch_size"])
     return {"peak_memory_bytes": _high_water_mark(), "memory_before_loading_bytes": before}
 
 
@@ -89,5 +99,14 @@ def _high_water_mark() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def _answer(request: dict[str, Any]) -> dict[str, int] | str:
+    """Return the figures, or the message for what the user can mend."""
+    try:
+        with redirect_stdout(sys.stderr):  # what a user's code prints is no part of the answer
+            return measure_memory(request)
+    except DistillError as error:
+        return str(error)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measure_memory(json.load(sys.stdin))))
+    sys.stdout.write(json.dumps(_answer(json.load(sys.stdin))))
