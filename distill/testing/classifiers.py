@@ -220,7 +220,7 @@ def _check_saved(
 ) -> None:
     remedy = "override save() together with load_tokenizer() and load_network()"
     try:
-        written = json.dumps(config.model_dump(mode="json", exclude={"training"}))
+        written = json.dumps(config.portable())
         config.save(classifier, folder)
         save_weights(classifier.network, folder / WEIGHTS)
         read = type(config).model_validate(json.loads(written))
