@@ -59,7 +59,9 @@ def attempt(fault, moment):
         if fault == "WANDB_MODE=offline":
             broken["WANDB_MODE"] = "offline"
         exit_code, seconds = run_until_fault(server, store, broken, fault, moment)
-        mend(server)
+        server.heal()
+        if fault == "server down":
+            server.up()
         rows_before, artifacts_before = count(server)[:2]
         if fault in {"SIGTERM", "SIGKILL"} and moment != "start":
             sync(store, variables)  # what there is so far; the run then goes on
@@ -109,12 +111,6 @@ def harm(server, process, fault):
         process.terminate()
     elif fault == "SIGKILL":
         process.kill()
-
-
-def mend(server):
-    """End every fault."""
-    server.heal()
-    server.up()
 
 
 def finish(process):
