@@ -19,7 +19,9 @@ from wandb_server.fixtures import environment, running_server
 MOMENTS = ("start", "middle", "end")
 WITHOUT_SERVER = ("no key", "WANDB_MODE=offline")
 FAULTS = ("server down", "server silent", "error 500", "uploads lost", "SIGTERM", "SIGKILL")
-CASES = [(fault, "start") for fault in WITHOUT_SERVER] + [(fault, moment) for fault in FAULTS for moment in MOMENTS]
+CASES = [(fault, "start") for fault in WITHOUT_SERVER] + [
+    (fault, moment) for fault in FAULTS for moment in MOMENTS
+]
 HERE = Path(__file__).parent
 
 
@@ -79,7 +81,12 @@ def start(store, variables, *arguments):
     """Start the laboratory."""
     command = [sys.executable, str(HERE / "laboratory.py"), str(store), *arguments]
     return subprocess.Popen(
-        command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -150,14 +157,19 @@ def count(server):
     collections = server.state.project("distill").collections.values()
     kinds = {"teacher", "student"}
     artifacts = sum(
-        member.artifact.state == "COMMITTED" for one in collections if one.type in kinds for member in one.members
+        member.artifact.state == "COMMITTED"
+        for one in collections
+        if one.type in kinds
+        for member in one.members
     )
     return rows, artifacts, doubled, edges, summaries
 
 
 def main():
     """Print the table."""
-    print("| failure | when | seconds until the end | on the server then: rows of 62, artifacts of 2 | after `distill sync` | doubled |")
+    print(
+        "| failure | when | seconds until the end | on the server then: rows of 62, artifacts of 2 | after `distill sync` | doubled |"
+    )
     print("|---|---|---:|---|---|---:|")
     for fault, moment in CASES:
         found = attempt(fault, moment)
