@@ -27,7 +27,7 @@ class Progress:
     """Tells what the tracker says."""
 
     def note(self, text):
-        print(f"note: {text}", flush=True)
+        tell(f"note: {text}")
 
     def advance(self, done, total, note=""):
         pass
@@ -80,7 +80,7 @@ def main(store, go_on):
         publish(log, store, "student", "teacher")
     with tracker.run(facts("frontier")) as log:
         log.summary({"frontier/hypervolume": 1.0})
-    print(tracker.close(), flush=True)
+    tell(tracker.close())
 
 
 def publish(log, store, kind, *uses):
@@ -103,8 +103,14 @@ def publish(log, store, kind, *uses):
 
 def pause(moment):
     """Say where we are, and wait."""
-    print(moment, flush=True)
+    tell(moment)
     sys.stdin.readline()
+
+
+def tell(text):
+    """Print a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -138,7 +138,10 @@ class DistillationModule(LightningModule):
         self.log(self.metric_name, value, logger=False)
         if self.logger is not None:
             self.logger.log_metrics({self.metric_name: value}, step=self._step)
-        self._texts, self._logged_at = 0, time.perf_counter()  # the time of a validation is no time of training
+        self._texts, self._logged_at = (
+            0,
+            time.perf_counter(),
+        )  # the time of a validation is no time of training
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with a linear warm-up and a linear fall to 0."""
