@@ -11,16 +11,12 @@ One torch thread, so that two cores suffice for a quiet measurement.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
+from lockstep import compare, describe
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -36,12 +32,6 @@ from distill.stages.data import prepare
 from distill.tracking.journal import Journal
 from distill.training import Recipe, Schedule, TrainingSet, fit
 from distill.training.batches import BatchOrder, TrainingBatches
-from distill.training.module import LOG_EVERY
-
-BLOCK = LOG_EVERY
-"""Steps that are timed together: one line of the curves falls into each block."""
-WARM_UP = 2
-"""Blocks in which memory is taken for the first time."""
 
 SETTINGS = TrainingConfig(max_epochs=1, batch_size=64, learning_rate=1e-3, patience=None)
 DATA = {
@@ -76,16 +66,10 @@ def main() -> None:
         print(
             f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.steps} steps each"
         )
-        print("student          bare ms/step   ours ms/step   overhead: median [quartiles] of blocks")
+        print("student          bare ms    ours ms   overhead: median [quartiles] of blocks")
         for name in options.students:
             bare, ours = measure(name, corpus, options.steps, Path(scratch))
-            ratios = [100 * (o / b - 1) for o, b in zip(ours, bare, strict=True)]
-            low, middle, high = statistics.quantiles(ratios, n=4)
-            print(
-                f"{name:15} {1e3 * statistics.median(bare):13.2f}  {1e3 * statistics.median(ours):13.2f}   "
-                f"{middle:5.1f} % [{low:.1f}, {high:.1f}] of {len(ratios)}",
-                flush=True,
-            )
+            print(f"{name:15} {describe(bare, ours)}", flush=True)
 
 
 def load_corpus(scratch: Path) -> Corpus:
@@ -108,17 +92,15 @@ def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[
         np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
     )
     training_set = TrainingSet(corpus.train.texts, corpus.train.labels, logits)
-    turns = Turns()
-    clocks = [Clock(SoftTargetConfig().build(corpus.task, corpus.label_counts()), turns, i) for i in (0, 1)]
 
-    def bare() -> None:
-        bare_loop(build(name, corpus, scratch), clocks[0], training_set, steps)
+    def bare(objective: Objective) -> None:
+        bare_loop(build(name, corpus, scratch), objective, training_set, steps)
 
-    def ours() -> None:
+    def ours(objective: Objective) -> None:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             fit(
                 build(name, corpus, scratch),
-                clocks[1],
+                objective,
                 training_set,
                 corpus.validation,
                 corpus.task,
@@ -128,63 +110,7 @@ def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[
                 bench=make_bench(Path(folder)),
             )
 
-    def take_part(who: int, loop: Callable[[], None]) -> None:
-        torch.set_num_threads(1)
-        try:
-            loop()
-        finally:
-            turns.leave(who)
-
-    # both in threads of their own: the main thread's memory is managed in another way, and dearer
-    with ThreadPoolExecutor(2) as threads:
-        for done in [threads.submit(take_part, who, loop) for who, loop in enumerate((bare, ours))]:
-            done.result()
-    return clocks[0].seconds_per_step, clocks[1].seconds_per_step
-
-
-class Turns:
-    """Lets one of two loops run at a time."""
-
-    def __init__(self) -> None:
-        self._arrived = threading.Barrier(2)
-        self._may_run = (threading.Event(), threading.Event())
-
-    def begin(self, who: int) -> None:
-        """Wait until both loops are ready; the first one goes on."""
-        self._arrived.wait()
-        if who == 1:
-            self._may_run[1].wait()
-
-    def hand_over(self, who: int) -> None:
-        """Let the other one run, and wait for one's own turn."""
-        self._may_run[who].clear()
-        self._may_run[1 - who].set()
-        self._may_run[who].wait()
-
-    def leave(self, who: int) -> None:
-        """Let the other one run for good."""
-        self._may_run[1 - who].set()
-
-
-class Clock:
-    """An objective that is asked once in each step, at the same place of both loops: there it times, and hands over."""
-
-    def __init__(self, objective: Objective, turns: Turns, who: int) -> None:
-        self._objective, self._turns, self._who = objective, turns, who
-        self._steps, self._begun = 0, 0.0
-        self.seconds_per_step: list[float] = []
-
-    def __call__(self, student_logits: torch.Tensor, targets: Targets) -> Mapping[str, torch.Tensor]:
-        """Pass the terms through."""
-        if self._steps == 0:
-            self._turns.begin(self._who)
-        elif self._steps % BLOCK == 0:
-            if self._steps > WARM_UP * BLOCK:
-                self.seconds_per_step.append((time.perf_counter() - self._begun) / BLOCK)
-            self._turns.hand_over(self._who)
-            self._begun = time.perf_counter()
-        self._steps += 1
-        return self._objective(student_logits, targets)
+    return compare(bare, ours, lambda: SoftTargetConfig().build(corpus.task, corpus.label_counts()))
 
 
 def build(name: str, corpus: Corpus, scratch: Path) -> TextClassifier:

@@ -1,5 +1,6 @@
 """An experiment that has run online, for the tests of a module."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,34 +11,54 @@ from wandb_server.server import WandbServer
 
 from distill.cli import main
 
+QUICKSTART = Path(__file__).parents[1] / "experiments" / "quickstart.yaml"
+
 
 @dataclass(frozen=True)
 class OnlineExperiment:
-    """An experiment file and the server that knows its runs."""
+    """An experiment file, the options with which it ran, and the server that knows its runs."""
 
     file: Path
+    options: tuple[str, ...]
+    folder: Path
     server: WandbServer
+    name: str
+    students: tuple[str, ...]
 
     @property
     def store(self):
         """Where its results are."""
-        return self.file.parent / ".distill"
+        return self.folder / ".distill"
+
+
+@pytest.fixture(scope="module", params=["reviews", pytest.param("quickstart", marks=pytest.mark.slow)])
+def any_online_experiment(request, tmp_path_factory):
+    """An experiment, run online once for a module's tests: a small one, and the quick start."""
+    with _run(tmp_path_factory.mktemp("online"), request.param) as ran:
+        yield ran
 
 
 @pytest.fixture(scope="module")
 def online_experiment(tmp_path_factory):
     """The small experiment, run online once for a module's tests; they find themselves logged in, and in its folder."""
-    place = tmp_path_factory.mktemp("online")
-    file = write_experiment(place)
+    with _run(tmp_path_factory.mktemp("online"), "reviews") as ran:
+        yield ran
+
+
+@contextmanager
+def _run(folder, name):
+    small = name == "reviews"
+    file = write_experiment(folder) if small else QUICKSTART
+    online = ("--set", "runtime.wandb.mode=auto")
+    options = (
+        (*online, "--set", "training.max_epochs=5") if small else online
+    )  # ten batches make a row of the curves
+    students = ("mean", "cnn") if small else ("bert-tiny", "bilstm", "textcnn", "mean")
     with (
-        running_server(place / "server") as server,
-        logged_in(server, place),
+        running_server(folder / "server") as server,
+        logged_in(server, folder),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.chdir(place)
-        # ten batches and more, so that there are curves
-        assert (
-            main(["run", str(file), "--set", "runtime.wandb.mode=auto", "--set", "training.max_epochs=5"])
-            == 0
-        )
-        yield OnlineExperiment(file, server)
+        patch.chdir(folder)
+        assert main(["run", str(file), *options]) == 0
+        yield OnlineExperiment(file, options, folder, server, name, students)

@@ -59,4 +59,4 @@ def test_a_page_that_begins_with_nothing(page, count, tmp_path, wandb_server):
 
 @pytest.mark.parametrize(("page", "count"), PAGES_OF_WHAT_IS_THERE.items())
 def test_a_page_about_what_is_there(page, count, tmp_path, online_experiment):
-    assert len(list(follow(page, count, online_experiment.file.parent, tmp_path))) == count
+    assert len(list(follow(page, count, online_experiment.folder, tmp_path))) == count

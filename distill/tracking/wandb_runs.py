@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 5.0
 """After so long it is asked again and again whether the server still answers; one that does not is not waited for."""
-LONGEST_SECONDS = 30.0
+LONGEST_SECONDS = 10.0
 """How long a server may keep us waiting that answers, but does not take what it is sent. Uploads may take longer."""
 UPLOAD_BYTES_PER_SECOND = 250_000
 """The slowest upload that is waited for, as long as the server answers at all."""
