@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery
-from distill.tracking.journal import Journal, Line
+from distill.tracking.journal import Journal, Line, read_journal
 from distill.tracking.journals import write_receipt
-from distill.tracking.wandb_runs import finish, send_patiently
+from distill.tracking.media import heal
+from distill.tracking.patience import within
+from distill.tracking.wandb_runs import (
+    LONGEST_SECONDS,
+    PATIENCE_SECONDS,
+    finish,
+    send_patiently,
+    server_answers,
+)
 from distill.tracking.wandb_settings import server, stop_service
 
 if TYPE_CHECKING:
@@ -20,7 +28,18 @@ if TYPE_CHECKING:
 class LiveRun:
     """Sends each line of a journal as it is written."""
 
-    def __init__(self, run: wandb.Run, journal: Journal, failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, run: wandb.Run, journal: Journal, folder: Path, failed: Callable[[Exception], None]
+    ) -> None:
+        """Wrap an open run.
+
+        Args:
+            run: the run.
+            journal: its journal.
+            folder: where wandb keeps its files.
+            failed: is told of the first failure.
+        """
+        self._folder = folder
         self._run, self._journal, self._failed = run, journal, failed
         self._delivery = Delivery(run, journal.path.parent, on_published=crown)
         self._is_well = True
@@ -35,12 +54,17 @@ class LiveRun:
     def finish(self) -> None:
         """End the run; what has all arrived gets a receipt."""
         place = f"{self._run.entity}/{self._run.project}"
-        if self._is_well:
-            self._try(lambda: finish(self._run, self._exit_code))
+        self._try(lambda: finish(self._run, self._exit_code))
+        # wandb says nothing of a picture that was lost on the way
+        self._try(lambda: within(PATIENCE_SECONDS, self._heal, longer=LONGEST_SECONDS, alive=server_answers))
         if self._is_well:
             write_receipt(self._journal.path, {"server": server(), "project": place})
         else:
             stop_service()
+
+    def _heal(self) -> None:
+        about, lines = read_journal(self._journal.path)
+        heal(f"{self._run.entity}/{self._run.project}", about["id"], self._journal.path, lines, self._folder)
 
     def _try(self, action: Callable[[], None]) -> None:
         if not self._is_well:

@@ -21,8 +21,8 @@ class WandbTracker:
     """Keeps a journal of each box of the flow and shows it in wandb while it runs.
 
     After the first failure the run at hand goes on with its journal alone, and so do later runs: a server that is
-    away costs seconds once, not for every run. What a server has not got is sent by `close`, if it can be reached
-    again, or later by `distill sync`.
+    away costs seconds once, not for every run. What it has not got then is sent by `distill sync`. Runs that are not
+    to be seen live are sent by `close`.
     """
 
     def __init__(self, project: Project, store_root: Path, wanted: Mode, progress: Progress) -> None:
@@ -80,7 +80,7 @@ class WandbTracker:
             with ending(journal):
                 yield
             return
-        live = LiveRun(run, journal, self._failed)
+        live = LiveRun(run, journal, self._folder, self._failed)
         journal.send = live.send
         try:
             with ending(journal):
