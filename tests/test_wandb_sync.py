@@ -87,6 +87,18 @@ def test_what_an_online_run_recorded_later_is_sent_too(wandb_login, store, capsy
     assert len(rows(student)) == 3
 
 
+def test_of_a_curve_the_table_of_runs_shows_the_best_value(wandb_login, tmp_path, capsys):
+    tracker = open_one(tmp_path)
+    with tracker.run(facts("student")) as log:
+        for step, value in ((10, 0.5), (20, 0.7), (30, 0.6)):
+            log.metrics({"validation/macro_ap": value, "train/loss": value}, step)
+    tracker.close()
+    sync(tmp_path, capsys)
+    student = read_student()
+    assert student.summary["validation/macro_ap"]["max"] == 0.7
+    assert student.summary["train/loss"] == 0.6
+
+
 def test_a_file_that_was_lost_behind_its_row_is_sent_again(wandb_login, store, capsys):
     sync(store, capsys)
     for receipt in store.glob("history/*/*.sent.json"):
