@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
-from distill.model_folder import DESCRIPTION
+from distill.model_folder import DESCRIPTION, PICKLES
 from distill.result_files import METRICS, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["CardFacts", "assemble", "published_facts"]
 
 CARD, CHECKSUMS = "README.md", "checksums.json"
-PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
-"""Endings of files that could run code when they are opened."""
 
 
 def assemble(
