@@ -66,6 +66,18 @@ def parse_reference(text: str) -> Reference:
     return Reference(before[0] if len(before) == 2 else None, project, name, alias or BEST)
 
 
+def parse_project(text: str) -> Reference:
+    """Read `[ENTITY/]PROJECT`; the name stays empty.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    parts = text.split("/")
+    if len(parts) > 2 or not all(part.strip() for part in parts):
+        raise ConfigError(f"{text!r}: no such file, and no [ENTITY/]PROJECT in wandb either")
+    return Reference(parts[0] if len(parts) == 2 else None, parts[-1], "")
+
+
 def find_artifact(connection: Connection, reference: Reference) -> ServerArtifact:
     """Return the artifact of that name.
 

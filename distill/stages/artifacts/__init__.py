@@ -15,6 +15,7 @@ from distill.inference import CALIBRATION
 from distill.model_folder import DESCRIPTION, PICKLES
 from distill.result_files import METRICS, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
+from distill.store.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,8 @@ def assemble(
         ModelError: the model folder holds a file of a kind that could run code.
     """
     for path in sorted(model.iterdir()):
+        if path.name == MANIFEST:  # the store's own, of the model's result; this one is going to have another
+            continue
         if path.suffix in PICKLES:
             raise ModelError(f"{path}: a published folder holds no pickle; write safetensors or JSON instead")
         shutil.copy2(path, bench.result / path.name)
