@@ -1,7 +1,9 @@
 """What the tests of reading back share: a server that lasts for a whole file, with experiments that ran online."""
 
+import gc
 import os
 import textwrap
+import warnings
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -39,3 +41,6 @@ def write_experiment(folder):
 def run_online(file, *more):
     """Run an experiment in its own folder."""
     assert main(["run", str(file), "--store", str(file.parent / ".distill"), *more]) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # wandb leaves a folder of its own to the collector
+        gc.collect()

@@ -85,11 +85,16 @@ class Wish:
     what: str
     conditions: tuple[Condition, ...] = ()
 
-    def rank(self, candidate: Candidate) -> tuple[float, float, float, str]:
-        """Return what sorts the best one first: the wish, then quality, then latency, then the name."""
+    @property
+    def timed(self) -> set[str]:
+        """What it compares that holds on one machine only."""
+        return {self.what, *(condition.name for condition in self.conditions)} & set(TIMED)
+
+    def rank(self, candidate: Candidate, *, one_machine: bool = True) -> tuple[float, float, float, str]:
+        """Return what sorts the best one first: the wish, quality, latency where it is of one machine, the name."""
         figures = candidate.figures
         wished = figures[self.what] * (-1 if self.what in HIGHER_IS_BETTER else 1)
-        latency = figures.get("latency_p90_ms", float("inf"))
+        latency = figures.get("latency_p90_ms", float("inf")) if one_machine else 0.0
         return wished, -figures.get("quality", float("-inf")), latency, candidate.artifact
 
 
@@ -118,12 +123,12 @@ def choose(candidates: Sequence[Candidate], wish: Wish) -> Candidate:
     if not ranked:
         raise TrackingError(f"no student's {wish.what} is known ({len(named)} students)")
     untimed = [one for one in ranked if all(c.holds(one) for c in wish.conditions if not c.timed)]
-    if wish.what in TIMED or any(condition.timed for condition in wish.conditions):
-        _check_one_machine(untimed or ranked)
+    _check_one_machine(untimed or ranked, wish.timed)
     fitting = [one for one in ranked if all(condition.holds(one) for condition in wish.conditions)]
     if not fitting:
         raise TrackingError(_nearest(ranked, wish))
-    return min(fitting, key=wish.rank)
+    one_machine = len(_where_timed(fitting, {"latency_p90_ms"})) < 2
+    return min(fitting, key=lambda one: wish.rank(one, one_machine=one_machine))
 
 
 def on_machine(candidates: Sequence[Candidate], part: str) -> list[Candidate]:
@@ -150,8 +155,7 @@ def _parse_condition(part: str, text: str) -> Condition:
             raise ConfigError(f"--best {text!r}: {name} goes with =, got {sign!r}")
         return Condition(name, "=", value.strip("'\""))
     if sign not in COMPARISONS:
-        hint = did_you_mean(sign, COMPARISONS) or f", expected one of {' '.join(COMPARISONS)}"
-        raise ConfigError(f"--best {text!r}: unknown operator {sign!r}{hint}")
+        raise ConfigError(f"--best {text!r}: unknown operator {sign!r} (known: {' '.join(COMPARISONS)})")
     if not NUMBER.fullmatch(value):
         raise ConfigError(f"--best {text!r}: {name} is compared with a number, got {value!r}")
     return Condition(name, sign, float(value))
@@ -184,13 +188,16 @@ def _called_so(candidates: Sequence[Candidate], wish: Wish) -> list[Candidate]:
     return left
 
 
-def _check_one_machine(candidates: Sequence[Candidate]) -> None:
-    machines = {one.machine for one in candidates}
-    if len(machines) > 1:
+def _check_one_machine(candidates: Sequence[Candidate], timed: set[str]) -> None:
+    if len(_where_timed(candidates, timed)) > 1:
         raise ConfigError(
             "the students' speed was measured on several machines and cannot be compared: "
             f"{_machines(candidates)}; choose one with --machine and a part of its description"
         )
+
+
+def _where_timed(candidates: Sequence[Candidate], timed: set[str]) -> set[str | None]:
+    return {one.machine for one in candidates if one.figures.keys() & timed}
 
 
 def _machines(candidates: Sequence[Candidate]) -> str:
