@@ -20,6 +20,8 @@ COMMANDS = (
     "run",
     "compare",
     "predict",
+    "pull",
+    "sync",
     "schema",
     "store",
     "store ls",
