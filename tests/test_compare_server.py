@@ -249,3 +249,10 @@ def test_nobody_is_logged_in(compare, monkeypatch):
         "",
         "wandb: no key for SERVER; set WANDB_API_KEY or give `wandb login`\n",
     )
+
+
+def test_offline_means_that_nobody_is_asked(compare, lab, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    before = len(lab.requests)
+    message = "wandb: WANDB_MODE or `wandb offline` says offline, so that SERVER is not asked\n"
+    assert (compare(PLACE), len(lab.requests)) == ((2, "", message), before)

@@ -96,6 +96,9 @@ def _open() -> Connection:
 
     place = server()
     help_with_key = "set WANDB_API_KEY or give `wandb login`"
+    mode = wandb.setup().settings.mode
+    if mode in {"offline", "dryrun", "disabled"}:
+        raise TrackingError(f"wandb: WANDB_MODE or `wandb offline` says {mode}, so that {place} is not asked")
     if not wandb.login(prompt=False, verify=False):
         raise TrackingError(f"wandb: no key for {place}; {help_with_key}")
     try:
