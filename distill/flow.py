@@ -58,7 +58,10 @@ class Flow:
     def teacher(self) -> None:
         """Train the teacher."""
         steps = self._plan.teacher
-        with named("teacher", steps.config), self._shop.box("teacher", steps.model) as box:
+        with (
+            named("teacher", steps.config),
+            self._shop.box("teacher", steps.model, facts=self._compared) as box,
+        ):
             box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
             box.publish(steps.model, "teacher", "teacher", uses=[("data", self._plan.data)])
 
@@ -82,7 +85,7 @@ class Flow:
                 box.make(plan.soft_targets, make)
                 made_from = [("data", plan.data), ("teacher", steps.model)]
                 box.publish(plan.soft_targets, "soft-targets", "soft-targets", uses=made_from)
-            with self._shop.box("teacher", steps.model, live=False) as box:
+            with self._shop.box("teacher", steps.model, live=False, facts=self._compared) as box:
                 box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
 
     def baseline(self) -> None:
@@ -90,14 +93,14 @@ class Flow:
         steps = self._plan.baseline
         if steps is None:
             return
-        with self._shop.box("baseline", steps.model) as box:
+        with self._shop.box("baseline", steps.model, facts=self._compared) as box:
             box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
             box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
 
     def student(self, run: Run) -> None:
         """Train and evaluate one student by one objective from one seed."""
         who = named(f"student {run.name}", run.config, run.objective_config)
-        with who, self._shop.box("student", run.model, facts=self._facts_of(run)) as box:
+        with who, self._shop.box("student", run.model, facts=self._shown_of(run)) as box:
             box.make(run.model, lambda bench: self._train_student(run, bench))
             box.make(run.evaluation, lambda bench: self._evaluate(run, bench))
 
@@ -117,7 +120,8 @@ class Flow:
                 bench=bench,
             )
 
-        with self._shop.box("speed", plan.speed) as box:
+        measured = {name: step.key for name, step in plan.measured.items()}
+        with self._shop.box("speed", plan.speed, facts={**self._compared, "measured": measured}) as box:
             box.make(plan.speed, make)
 
     def frontier(self) -> Path:
@@ -139,7 +143,7 @@ class Flow:
         places = {path.name: path for path in frontier.iterdir() if path.suffix in {".png", ".html", ".csv"}}
         for run in self._plan.runs:
             step = self._plan.artifact(run)
-            with self._shop.box("student", run.model, live=False, facts=self._facts_of(run)) as box:
+            with self._shop.box("student", run.model, live=False, facts=self._shown_of(run)) as box:
                 box.record(self._plan.frontier, partial(self._place_on, frontier, run))
                 place = box.make(step, partial(self._assemble, run))
                 box.publish(
@@ -166,6 +170,17 @@ class Flow:
         """Return what tells a run from the others."""
         control = run.objective in self._plan.controls
         return {"student": run.student, "objective": run.objective, "seed": run.seed, "control": control}
+
+    @property
+    def _compared(self) -> dict[str, Any]:
+        """Return what runs must share to be compared by quality."""
+        return {"data_fingerprint": self._plan.data.key}
+
+    def _shown_of(self, run: Run) -> dict[str, Any]:
+        """Return what a table of runs must know beside the experiment, whose order wandb does not keep."""
+        plan = self._plan
+        shown = {"order": plan.place_of(run), "note": plan.notes.get(run.student, "")}
+        return {**self._facts_of(run), **shown, **self._compared}
 
     @staticmethod
     def _place_on(frontier: Path, run: Run) -> dict[str, Any]:

@@ -201,6 +201,14 @@ class Plan:
         for run in self.runs:
             yield self.artifact(run)
 
+    def place_of(self, run: Run) -> int:
+        """Return which of the experiment's runs it is, counted from 0."""
+        experiment = self.experiment
+        student = list(experiment.students).index(run.student)
+        objective = list(experiment.objectives).index(run.objective)
+        seeds = experiment.seeds
+        return (student * len(experiment.objectives) + objective) * len(seeds) + seeds.index(run.seed)
+
     def precision_of(self, config: ModelConfig) -> str:
         """Return `fp32` or `bf16`, with `auto` resolved for this machine."""
         wanted = self.experiment.training_of(config).precision

@@ -95,6 +95,17 @@ def test_every_file_has_a_checksum_and_none_is_a_pickle(made, tmp_path):
         assert hashlib.sha256((result / name).read_bytes()).hexdigest() == checksum
 
 
+def test_the_stores_own_manifest_of_the_model_is_no_part_of_it(made, tmp_path):
+    manifest = made[0] / "model" / "manifest.json"
+    manifest.write_text("{}")
+    try:
+        result = published(made, tmp_path)
+    finally:
+        manifest.unlink()
+    assert "manifest.json" not in json.loads((result / "checksums.json").read_text(encoding="utf-8"))
+    assert not (result / "manifest.json").exists()
+
+
 def test_a_pickle_is_refused(made, tmp_path):
     pickle = made[0] / "model" / "extra.pkl"
     pickle.write_bytes(b"")

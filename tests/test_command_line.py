@@ -20,6 +20,8 @@ COMMANDS = (
     "run",
     "compare",
     "predict",
+    "pull",
+    "sync",
     "schema",
     "sync",
     "store",

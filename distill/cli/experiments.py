@@ -9,6 +9,8 @@ from pathlib import Path
 
 from distill.cli.options import Commands, command, load, make_plan, open_store
 
+SERVER_OPTIONS = ("group", "tag", "student", "to")
+
 
 def declare(commands: Commands) -> None:
     """Declare the commands."""
@@ -16,9 +18,11 @@ def declare(commands: Commands) -> None:
         (validate, "check an experiment file"),
         (plan, "tell what would run and what is cached"),
         (run, "run an experiment"),
-        (compare, "print the table of finished runs"),
     ):
         _experiment_options(command(commands, action, text))
+    comparing = command(commands, compare, "print the table of finished runs, from the store or from wandb")
+    _experiment_options(comparing, or_project=True)
+    _server_options(comparing)
     command(commands, schema, "print the JSON Schema of experiment files")
 
 
@@ -88,12 +92,46 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Print the table of the runs that have finished."""
+    """Print the table of the runs that have finished: of an experiment here, or of a whole project in wandb."""
+    from distill.errors import ConfigError
     from distill.pipeline import compare_finished
 
+    if not options.file.is_file() and options.file.suffix not in {".yaml", ".yml"}:
+        return _compare_on_server(options)
+    if given := [name for name in SERVER_OPTIONS if getattr(options, name) is not None]:
+        raise ConfigError(
+            f"--{given[0]}: goes with a project in wandb, and {options.file} is an experiment file"
+        )
     loaded = load(options)
     store = open_store(options, loaded)
     print(compare_finished(make_plan(options, loaded, store), store))
+    return 0
+
+
+def _compare_on_server(options: argparse.Namespace) -> int:
+    """Print a table for each experiment and machine."""
+    from distill.dashboard.access import connected
+    from distill.dashboard.artifacts import parse_project
+    from distill.dashboard.comparing import describe_left_out, make_tables
+    from distill.dashboard.runs import Wanted, read_runs
+    from distill.errors import ConfigError
+
+    if given := [name for name in ("set", "only", "store") if getattr(options, name)]:
+        raise ConfigError(f"--{given[0]}: goes with an experiment file, and there is no file {options.file}")
+    where = parse_project(str(options.file))
+    with connected() as connection:
+        runs = read_runs(
+            connection, where.place(connection), Wanted(options.group, options.tag, options.student)
+        )
+    tables, left_out = make_tables(runs)
+    titles = [f"## {table.title}\n\n" if len(tables) > 1 else "" for table in tables]
+    print("\n\n".join(f"{title}{table}" for title, table in zip(titles, tables, strict=True)))
+    if left_out.total():
+        print(f"\n{describe_left_out(left_out)}")
+    if options.to is not None:
+        from distill.dashboard.drawing import draw_tables
+
+        print("\n".join(["", *(f"frontier  {folder}" for folder in draw_tables(tables, options.to))]))
     return 0
 
 
@@ -113,8 +151,20 @@ def _places(folder: Path) -> list[tuple[str, Path]]:
     return pictures + students
 
 
-def _experiment_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="the experiment, a YAML file")
+def _server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", metavar="EXPERIMENT", help="in wandb: only runs of this experiment")
+    parser.add_argument("--tag", help="in wandb: only runs with this tag")
+    parser.add_argument(
+        "--student", metavar="NAME", help="in wandb: only this student, with teacher and baseline"
+    )
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="from wandb: write pictures, pages and tables here"
+    )
+
+
+def _experiment_options(parser: argparse.ArgumentParser, *, or_project: bool = False) -> None:
+    also = "; or [ENTITY/]PROJECT in wandb" if or_project else ""
+    parser.add_argument("file", type=Path, help=f"the experiment, a YAML file{also}")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override a value")
     parser.add_argument("--only", metavar="PATTERN", help="only runs of this name, such as 'textcnn/kd/*'")
     parser.add_argument(

@@ -67,7 +67,8 @@ class Journals:
             "project": project.name,
             "entity": project.entity,
             "tags": list(project.tags),
-            "config": redacted(dict(facts.config)),
+            # whose run it is: two people, or two machines of one, may run the same experiment
+            "config": redacted({"store": self._store_id[:8], **facts.config}),
         }
 
     def run_id(self, project: Project, facts: RunFacts) -> str:

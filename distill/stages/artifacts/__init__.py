@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
-from distill.model_folder import DESCRIPTION
+from distill.model_folder import DESCRIPTION, PICKLES
 from distill.result_files import COVERAGE, METRICS, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
+from distill.store.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["CardFacts", "assemble", "published_facts"]
 
 CARD, CHECKSUMS = "README.md", "checksums.json"
-PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
-"""Endings of files that could run code when they are opened."""
 
 
 def assemble(
@@ -52,6 +51,8 @@ def assemble(
         ModelError: the model folder holds a file of a kind that could run code.
     """
     for path in sorted(model.iterdir()):
+        if path.name == MANIFEST:  # the store's own, of the model's result; this one is going to have another
+            continue
         if path.suffix in PICKLES:
             raise ModelError(f"{path}: a published folder holds no pickle; write safetensors or JSON instead")
         shutil.copy2(path, bench.result / path.name)

@@ -79,7 +79,7 @@ def measure(
         figures[name] |= peak_memory(name, path, sample, config=config, trusted=trusted)
     result = _describe(config, len(sample)) | {"models": figures}
     write_json(bench.result / SPEED, result)
-    bench.log.summary(_summary(figures))
+    bench.log.summary(_summary(figures) | {name: result[name] for name in ("machine", "scenario")})
 
 
 def _sample(texts: Sequence[str], size: int) -> list[str]:

@@ -1,0 +1,46 @@
+"""What the tests of reading back share: a server that lasts for a whole file, with experiments that ran online."""
+
+import gc
+import warnings
+from contextlib import contextmanager
+
+import reviews
+from wandb_server.fixtures import logged_in, running_server
+
+from distill.cli import main
+
+PLACE = "laboratory/distill"
+
+
+@contextmanager
+def laboratory(folder):
+    """Run a server that wandb is logged in to."""
+    with running_server(folder / "wandb-server") as server, logged_in(server, folder):
+        yield server
+
+
+def write_experiment(folder):
+    """Write the small experiment, to be run online; return its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = reviews.write_experiment(folder)
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("{mode: disabled}", "{mode: auto}"), encoding="utf-8"
+    )
+    return file
+
+
+def run_online(file, *more):
+    """Run an experiment in its own folder."""
+    assert main(["run", str(file), "--store", str(file.parent / ".distill"), *more]) == 0
+    forget_artifacts()
+
+
+def forget_artifacts():
+    """Let go of the folders that wandb's remembered artifacts hold, before that happens in another test."""
+    from wandb.sdk.artifacts import artifact_instance_cache as remembered
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        remembered.artifact_instance_cache.clear()
+        remembered.artifact_instance_cache_by_client_id.clear()
+        gc.collect()
