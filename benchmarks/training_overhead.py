@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from distill.tracking.history import HistoryLog
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -34,6 +33,7 @@ from distill.hardware import detect
 from distill.objectives.configs import SoftTargetConfig
 from distill.progress import Silence
 from distill.stages.data import prepare
+from distill.tracking.history import HistoryLog
 from distill.training import Recipe, Schedule, TrainingSet, fit
 from distill.training.batches import BatchOrder, TrainingBatches
 from distill.training.module import LOG_EVERY

@@ -116,7 +116,10 @@ def test_all_mistakes_of_values_are_told_at_once(write):
             sweep.runs: [1, 2]
         """)
     at = "e.yaml:{}: sweep.parameters.{}: {}".format
-    shared = "would change the teacher's training too, and agents share one teacher; sweep students.NAME.{0}, or set teacher.{0}"
+    shared = (
+        "would change the teacher's training too, and agents share one teacher; "
+        "sweep students.NAME.{0}, or set teacher.{0}"
+    )
     assert mistakes(file) == [
         at(22, "students.cnn.num_filtrs", "unknown key, did you mean 'num_filters'?"),
         at(23, "students.cn.num_filters", "no 'cn' in students, did you mean 'cnn'?"),

@@ -10,7 +10,7 @@ import pytest
 
 from distill.contracts import Artifact
 from distill.tracking import open_tracker
-from distill.tracking.journal import plain
+from distill.tracking.journal import Journal, plain, read_journal
 from distill.tracking.redaction import redacted
 
 

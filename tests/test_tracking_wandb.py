@@ -14,10 +14,10 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from distill.tracking.history import read_history
 
 from distill.contracts import Artifact
 from distill.tracking import describe_access, open_tracker, wandb_settings, wandb_tracker
+from distill.tracking.history import read_history
 from distill.tracking.patience import within
 
 KEY = "ab" * 32

@@ -1,5 +1,7 @@
 """A whole experiment in wandb: every run, row, table, artifact and edge, as `wandb.Api` alone reads it back."""
 
+import json
+
 import pytest
 from wandb_rounds import rows
 
@@ -19,9 +21,7 @@ def ran(wandb_login, experiment_file, monkeypatch, capsys):
 
 
 def journals(folder):
-    return {
-        read_journal(path)[0]["id"]: read_journal(path) for path in folder.glob(".distill/history/*/*.jsonl")
-    }
+    return {read_journal(path)[0]["id"]: read_journal(path) for path in folder.glob(".distill/history/*/*.jsonl")}
 
 
 def test_everything_is_read_back(ran, wandb_api, experiment_file):
@@ -49,14 +49,7 @@ def test_dump(ran, wandb_api, experiment_file):
     for kind in ("dataset", "teacher", "soft-targets", "student"):
         for collection in wandb_api.artifact_type(kind, PROJECT).collections():
             for one in collection.artifacts():
-                print(
-                    kind,
-                    one.name,
-                    one.aliases,
-                    one.logged_by().name,
-                    [r.name for r in one.used_by()],
-                    list(one.metadata),
-                )
+                print(kind, one.name, one.aliases, one.logged_by().name, [r.name for r in one.used_by()], list(one.metadata))
     for run in wandb_api.runs(PROJECT):
         print(run.name, run.job_type, sorted(run.summary.keys()), [a.name for a in run.used_artifacts()])
     assert 0

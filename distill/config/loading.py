@@ -52,6 +52,7 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
         except ConfigError as error:
             raise ConfigError(f"--set {override.text}: {error}") from None
     context = {"folder": file.resolve().parent}
+    found: list[tuple[Location, str]]
     try:
         experiment = Experiment.model_validate(plain, context=context)
         found = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from distill.config.schema import Experiment
@@ -40,7 +41,7 @@ class AgentCommand:
             TrackingError: it is another command; agents run whatever a sweep says, so it is not even tried.
         """
         given = {word: number for number, word in enumerate(words)}
-        overrides = [str(word) for before, word in zip(words, words[1:], strict=False) if before == "--set"]
+        overrides = [str(word) for before, word in pairwise(words) if before == "--set"]
         place = given.get("--soft-targets", len(words)) + 1
         found = cls(str(words[place]) if place < len(words) else "", tuple(overrides))
         if list(words) != found.words():
