@@ -62,9 +62,9 @@ def sweep(options: argparse.Namespace) -> int:
         print(f"{found.path}: no run has ended with a figure")
         return 1
     chosen = [f"{path}={json.dumps(value)}" for path, value in best.overrides.items()]
-    print(
-        f"best of {best.finished}: {best.run}, validation {best.metric} {best.value:.4f}: {', '.join(chosen)}"
-    )
+    others = f" ({best.running} still running)" if best.running else ""
+    print(f"best of {best.finished}{others}: {', '.join(chosen)}")
+    print(f"        {best.run}, validation {best.metric} {best.value:.4f}")
     words = [word for text in (*found.command.overrides, *chosen) for word in ("--set", text)]
     print(f"again:  {_shell('distill', 'run', options.file, *_store_option(options), *words)}")
     return 1 if failed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ from pathlib import Path
 from distill.dashboard.sweep_settings import EXPERIMENT, PYTHON, STORE
 from distill.tracking.wandb_settings import environment
 
-NOISE = " - wandb.wandb_agent - "
-"""In each line of the log that an agent keeps of itself."""
+NOISE = re.compile(r" - wandb\.wandb_agent - |^wandb: Starting wandb agent|^\t[\w.-]+: ")
+"""What an agent logs of itself."""
 STOP_SECONDS = 60.0
 """How long runs may take to save their work when they are stopped."""
 
@@ -64,7 +65,7 @@ class Agents:
             number, line = self._lines.get()
             if line is None:
                 running -= 1
-            elif NOISE not in line:
+            elif not NOISE.search(line):
                 yield number, line
 
     def failed(self) -> list[int]:

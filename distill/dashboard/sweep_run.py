@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -66,15 +66,17 @@ def sweep_run(about: Mapping[str, Any], folder: Path) -> Iterator[Callable[[Mapp
             _expect(OPEN, holder.stdout, "be opened")
             yield lambda summary: _order(holder.stdin, summary)
         finally:
-            holder.stdin.close()
+            with suppress(BrokenPipeError):
+                holder.stdin.close()
             _end(holder)
         _expect(DONE, holder.stdout, "be told its result")
 
 
 def _order(orders: IO[str] | None, content: Mapping[str, Any]) -> None:
-    if orders is not None:
-        orders.write(json.dumps(dict(content)) + "\n")
-        orders.flush()
+    with suppress(BrokenPipeError):  # it has ended; its last answer tells why
+        if orders is not None:
+            orders.write(json.dumps(dict(content)) + "\n")
+            orders.flush()
 
 
 def _expect(wanted: str, answers: IO[str], what: str) -> None:
@@ -104,7 +106,7 @@ def hold(orders: IO[str], answers: IO[str], folder: Path) -> None:
             run = _open(about, folder)
             answers.write(f"{OPEN}\n")
             answers.flush()
-            result = orders.readline()
+            result = _result(orders)
             if result:
                 run.summary.update(json.loads(result))
             finish(run, 0 if result else 1)
@@ -113,6 +115,14 @@ def hold(orders: IO[str], answers: IO[str], folder: Path) -> None:
         answers.write(f"{first_line(error)}\n")
     finally:
         stop_service()
+
+
+def _result(orders: IO[str]) -> str:
+    """Return the line with the result; none where the other process was killed, or somebody has stopped the run."""
+    try:
+        return orders.readline()
+    except KeyboardInterrupt:  # how wandb tells of the stop button; the agent stops the setting
+        return ""
 
 
 def _open(about: Mapping[str, Any], folder: Path) -> wandb.Run:

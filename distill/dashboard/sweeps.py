@@ -11,7 +11,6 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from distill.dashboard.sweep_settings import METRIC, AgentCommand
 from distill.errors import TrackingError, did_you_mean
@@ -26,6 +25,8 @@ from distill.tracking.wandb_settings import (
 
 PATIENCE_SECONDS = 30.0
 """How long a server may take for one answer, all tries of the SDK together."""
+LEFT_BEHIND = ("WANDB_PROJECT", "WANDB_ENTITY")
+"""What making a sweep sets for the rest of the process."""
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ class Best:
     overrides: Mapping[str, Any]
     finished: int
     """How many runs of the sweep have ended with a figure."""
+    running: int
+    """How many others are at work, on this machine or another one."""
 
 
 def create_sweep(config: Mapping[str, Any], project: str, entity: str | None, folder: Path) -> Sweep:
@@ -110,9 +113,15 @@ def best_of(sweep: Sweep, folder: Path) -> Best | None:
         TrackingError: no key, or no server.
     """
     with _asking(folder, f"{sweep.path}: its runs could not be read"):
-        there = _within(lambda: _api().sweep(sweep.path))
-        found = _within(lambda: [run for run in there.runs if _has_figure(run)])
-        paths = list(there.config["parameters"])
+        return _within(lambda: _best(sweep))
+
+
+def _best(sweep: Sweep) -> Best | None:
+    api = _api()
+    place, _, name = sweep.path.rpartition("/")
+    paths = list(api.sweep(sweep.path).config["parameters"])
+    runs = list(api.runs(place, filters={"sweep": name}, lazy=False))
+    found = [run for run in runs if _has_figure(run)]
     best = max(found, key=lambda run: run.summary[METRIC], default=None)
     if best is None:
         return None
@@ -122,6 +131,7 @@ def best_of(sweep: Sweep, folder: Path) -> Best | None:
         run=best.summary.get("run", ""),
         overrides={path: best.config[path] for path in paths if path in best.config},
         finished=len(found),
+        running=sum(run.state in {"pending", "running"} for run in runs),
     )
 
 
@@ -155,7 +165,8 @@ def _asking(folder: Path, what: str) -> Iterator[None]:
     Raises:
         TrackingError: whatever the SDK has raised, in one line.
     """
-    with patch.dict(os.environ), environment(folder), warnings.catch_warnings():
+    before = {name: os.environ.get(name) for name in LEFT_BEHIND}
+    with environment(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # wandb's own, of its own
         try:
             with redirect_stdout(io.StringIO()):
@@ -166,6 +177,10 @@ def _asking(folder: Path, what: str) -> Iterator[None]:
             raise TrackingError(f"wandb: {what} ({first_line(error)})") from error
         finally:
             stop_service()
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _within(action: Callable[[], T]) -> T:
