@@ -228,6 +228,17 @@ def test_a_setting_that_is_killed_has_failed(agent, wandb, tmp_path):
     assert wandb.Api().run("laboratory/distill/chosen").state == "failed"
 
 
+def test_a_setting_that_is_killed_while_its_run_is_opened_has_failed(agent, wandb, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "distill.dashboard.sweep_run", str(tmp_path / "wandb")]
+    subprocess.run(
+        command, input=ABOUT.encode(), stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    os.close(writer)
+    assert wandb.Api().run("laboratory/distill/chosen").state == "failed"
+
+
 def test_a_run_that_cannot_be_opened_is_told(agent, tmp_path, wandb_login):
     wandb_login.fail(status=400, matching="UpsertBucket")
     (answer,) = held(tmp_path, ABOUT)

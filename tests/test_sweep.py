@@ -22,6 +22,7 @@ from distill.tracking.wandb_settings import stop_service
 DIMENSION = "students.mean.embeddings.dimension"
 PROJECT = "laboratory/distill"
 CNN = "  cnn: {kind: textcnn, num_filters: 8, embeddings: {kind: random, dimension: 16, min_count: 1}}"
+CONTROL = "  supervised: {kind: hard}"
 PAGE = (Path(__file__).parents[1] / "docs" / "sweep.md").read_text(encoding="utf-8")
 
 
@@ -40,8 +41,15 @@ def write_experiment(folder):
     for seed, (split, rows) in enumerate({"train": 120, "validation": 40, "test": 40}.items()):
         write_reviews(texts / f"{split}.csv", rows, seed)
     file = folder / "reviews.yaml"
-    plain = textwrap.dedent(EXPERIMENT).replace(CNN + "\n", "").replace("mode: disabled", "mode: auto")
+    plain = (
+        textwrap.dedent(EXPERIMENT)
+        .replace(CNN + "\n", "")
+        .replace(CONTROL + "\n", "")
+        .replace("mode: disabled", "mode: auto")
+    )
+    plain += "baseline: {kind: linear, word_ngrams: [1, 1]}\n"
     assert "cnn" not in plain
+    assert "supervised" not in plain
     file.write_text(plain + SECTION, encoding="utf-8")
     return file
 
@@ -100,13 +108,16 @@ def test_the_sweep_has_both_settings_with_their_figures(swept, api):
         "grid",
         {"name": "validation", "goal": "maximize"},
     )
-    (teacher,) = results(swept["maker"], "teacher")
+    teacher = api.artifact(f"{PROJECT}/reviews-teacher:latest")
     runs = {run.config[DIMENSION]: run for run in sweep.runs}
     assert runs.keys() == {8, 32}
     for dimension, run in runs.items():
         assert (run.state, run.job_type, run.group) == ("finished", "sweep", "reviews")
         assert (run.name, run.tags) == (f"dimension={dimension}", [f"sweep-{sweep.id}"])
-        assert (run.config["experiment"], run.config["teacher"]) == ("reviews", teacher)
+        assert (run.config["experiment"], run.config["teacher"]) == (
+            "reviews",
+            teacher.metadata["fingerprint"],
+        )
         wanted = {"jobType": "student", "config.objective": "distilled", f"config.{DIMENSION}": dimension}
         (student,) = api.runs(PROJECT, filters=wanted)
         assert student.tags == [f"sweep-{sweep.id}"]
@@ -133,38 +144,38 @@ def test_one_teacher_serves_all_machines(swept, api):
     runs = list(api.runs(PROJECT))
     types = [run.job_type for run in runs]
     assert {kind: types.count(kind) for kind in sorted(set(types))} == {
+        "baseline": 1,
         "data": 3,
         "frontier": 2,
         "soft-targets": 1,
         "speed": 2,
-        "student": 4,
+        "student": 2,
         "sweep": 2,
         "teacher": 1,
     }
     assert {run.state for run in runs} == {"finished"}
-    for stage, name in (("teacher", "teacher"), ("soft_targets", "soft-targets")):
+    for stage, names in (("teacher", ("teacher", "baseline")), ("soft_targets", ("soft-targets",))):
         made = results(swept["maker"], stage)
         assert results(swept["a"], stage) == results(swept["b"], stage) == made
-        (version,) = api.artifacts(name, f"{PROJECT}/reviews-{name}")
-        assert version.metadata["fingerprint"] in made
+        versions = [version for name in names for version in api.artifacts(name, f"{PROJECT}/reviews-{name}")]
+        assert sorted(version.metadata["fingerprint"] for version in versions) == sorted(made)
     for _, err in swept["agents"]:
         notes = [line for line in err.splitlines() if "note:" in line]
         assert [re.sub(r":[0-9a-f]{12}$", ":KEY", note) for note in notes] == [
             "agent 1 | note: taken from wandb: laboratory/distill/reviews-teacher:KEY",
             "agent 1 | note: taken from wandb: laboratory/distill/reviews-soft-targets:KEY",
+            "agent 1 | note: taken from wandb: laboratory/distill/reviews-baseline:KEY",
         ]
 
 
 def test_students_of_all_machines_come_from_the_one_teacher(swept, api):
     students = list(api.artifacts("student", f"{PROJECT}/reviews-mean"))
-    assert len(students) == 4
+    assert len(students) == 2
     for student in students:
         used = {artifact.type: artifact for artifact in student.logged_by().used_artifacts()}
-        distilled = student.metadata["objective"] == "distilled"
-        assert set(used) == ({"dataset", "soft-targets"} if distilled else {"dataset"})
-        if distilled:
-            maker = used["soft-targets"].logged_by()
-            assert {artifact.type for artifact in maker.used_artifacts()} == {"dataset", "teacher"}
+        assert used.keys() == {"dataset", "soft-targets"}
+        maker = used["soft-targets"].logged_by()
+        assert {artifact.type for artifact in maker.used_artifacts()} == {"dataset", "teacher"}
 
 
 def test_what_the_maker_prints(swept):
@@ -175,10 +186,12 @@ def test_what_the_maker_prints(swept):
     assert agents == f"agents: distill sweep reviews.yaml --join {swept['path']}"
     assert where.strip() == "(here, or on any machine that has the file, its data and a key)"
     assert err.splitlines()[:-1] == [
-        "[1/4] data",
-        "[2/4] teacher",
-        "[3/4] soft_targets",
-        "[4/4] evaluation teacher",
+        "[1/6] data",
+        "[2/6] teacher",
+        "[3/6] soft_targets",
+        "[4/6] evaluation teacher",
+        "[5/6] teacher baseline",
+        "[6/6] evaluation baseline",
     ]
 
 
@@ -194,7 +207,7 @@ def test_nothing_shared_is_made_twice(swept, monkeypatch, capsys):
     before = {name for name in os.environ if name.startswith("WANDB_")}
     assert main(["sweep", "reviews.yaml"]) == 0
     out, err = capsys.readouterr()
-    assert "0 steps done, 4 found in the store" in err
+    assert "0 steps done, 6 found in the store" in err
     assert swept["path"] not in out
     assert {name for name in os.environ if name.startswith("WANDB_")} == before
 
@@ -252,12 +265,11 @@ def test_a_command_that_is_not_distill_s_is_never_run(swept, api, monkeypatch, c
     )
 
 
-def test_a_stopped_agent_stops_its_run_in_good_order(swept, request, tmp_path):
-    file = write_experiment(tmp_path / "stopped")
-    file.write_text(file.read_text().replace("max_epochs: 2", "max_epochs: 4000, patience: null"))
-    with start(BOTH, file.parent) as agent:
+def test_agents_that_are_stopped_stop_their_runs_in_good_order(swept, request):
+    endless = "--set training.max_epochs=4000 --set training.patience=null"
+    with start(f"{BOTH.strip()} {endless}", swept["maker"]) as agent:
         for line in agent.stderr:
-            if "student mean/supervised" in line:
+            if "student mean/distilled" in line:
                 break
         agent.send_signal(signal.SIGTERM)
         out, err = agent.communicate(timeout=60)
@@ -266,5 +278,5 @@ def test_a_stopped_agent_stops_its_run_in_good_order(swept, request, tmp_path):
     api = request.getfixturevalue("api")
     runs = list(api.sweep(re.search(r"--join (\S+)", out)[1]).runs)
     assert {(run.state, "validation" in run.summary) for run in runs} == {("failed", False)}
-    left = [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(file.parent)]
+    left = [found for found in psutil.process_iter(["cwd"]) if found.info["cwd"] == str(swept["maker"])]
     assert left == []

@@ -104,17 +104,22 @@ def hold(orders: IO[str], answers: IO[str], folder: Path) -> None:
     try:
         with environment(folder, of_agent=True):
             run = _open(about, folder)
-            answers.write(f"{OPEN}\n")
-            answers.flush()
+            _answer(answers, OPEN)
             result = _result(orders)
             if result:
                 run.summary.update(json.loads(result))
             finish(run, 0 if result else 1)
-        answers.write(f"{DONE}\n")
+        _answer(answers, DONE)
     except Exception as error:  # noqa: BLE001 - told to the other process, which tells the user
-        answers.write(f"{first_line(error)}\n")
+        _answer(answers, first_line(error))
     finally:
         stop_service()
+
+
+def _answer(answers: IO[str], text: str) -> None:
+    with suppress(BrokenPipeError):  # the other process was killed: the run is ended all the same
+        answers.write(f"{text}\n")
+        answers.flush()
 
 
 def _result(orders: IO[str]) -> str:
