@@ -8,6 +8,7 @@ import textwrap
 
 import pytest
 
+from distill.cli import main
 from distill.tracking import SharedResults
 from distill.tracking.wandb_settings import environment, stop_service
 
@@ -243,6 +244,44 @@ def test_a_run_that_cannot_be_opened_is_told(agent, tmp_path, wandb_login):
     wandb_login.fail(status=400, matching="UpsertBucket")
     (answer,) = held(tmp_path, ABOUT)
     assert answer not in {"open", "done"}
+    wandb_login.heal()
+
+
+SWEEP = "sweep: {parameters: {seeds: [[0], [1]]}}\n"
+ONLINE = ("--set", "runtime.wandb.mode=auto")
+
+
+def test_a_sweep_needs_a_key(refused, experiment_file, wandb_server, monkeypatch, tmp_path):
+    experiment_file.write_text(experiment_file.read_text() + SWEEP)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", wandb_server.url)
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    assert refused("sweep", experiment_file.name, *ONLINE) == (
+        f"wandb: no key for {wandb_server.url}; set WANDB_API_KEY or give `wandb login`"
+    )
+    stop_service()
+
+
+def test_a_sweep_needs_the_server(refused, experiment_file, wandb_login):
+    experiment_file.write_text(experiment_file.read_text() + SWEEP)
+    wandb_login.down()
+    message = refused("sweep", experiment_file.name, *ONLINE)
+    assert message.startswith(f"wandb: {wandb_login.url} does not answer (")
+    assert message.endswith("); nothing was sent")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # in a thread of the SDK
+def test_no_sweep_is_made_of_what_agents_could_not_find(experiment_file, wandb_login, monkeypatch, capsys):
+    experiment_file.write_text(experiment_file.read_text() + SWEEP)
+    monkeypatch.chdir(experiment_file.parent)
+    wandb_login.fail(status=400, matching="CreateArtifact")
+    assert main(["sweep", experiment_file.name, *ONLINE]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == (
+        "what agents share is not on the server yet; wandb: runs still to be sent: 3; "
+        f"to send them: distill sync --store {experiment_file.parent / '.distill'}"
+    )
     wandb_login.heal()
 
 
