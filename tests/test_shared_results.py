@@ -86,6 +86,15 @@ def test_a_published_result_is_taken(publish, machine):
     assert machine.shared.log_of("f" * 64) is None
 
 
+def test_the_entity_of_the_environment_is_where_one_looks(publish, machine, monkeypatch):
+    publish()
+    monkeypatch.setenv("WANDB_ENTITY", "elsewhere")
+    assert not machine.take()
+    monkeypatch.setenv("WANDB_ENTITY", "laboratory")
+    stop_service()
+    assert machine.take()
+
+
 def test_what_is_not_published_is_made_here_without_a_word(wandb_login, machine):
     assert not machine.take()
     assert (machine.files(), machine.notes, machine.shared.log_of(KEY)) == ({}, [], None)

@@ -238,6 +238,10 @@ def test_a_machine_with_other_data_may_not_join(swept, monkeypatch, capsys, tmp_
             "reviews.yaml: runtime.wandb.mode is 'disabled', but a sweep needs the server; "
             "say --set runtime.wandb.mode=auto\n",
         ),
+        (
+            ["--set", "data.licence=https://me:pass@texts.example"],
+            "--set data.licence=https://texts.example: holds a secret, and agents read overrides from the server\n",
+        ),
         (["--set", "sweep=null"], "reviews.yaml: there is no section `sweep`; docs/sweep.md shows one\n"),
     ],
 )

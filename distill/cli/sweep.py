@@ -1,4 +1,4 @@
-"""Commands about sweeps: make one, join one, and what agents run."""
+"""The command about sweeps: make one, or join one."""
 
 from __future__ import annotations
 
@@ -8,26 +8,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from distill.cli.experiments import execute
-from distill.cli.options import (
-    Commands,
-    command,
-    experiment_tracker,
-    load,
-    make_plan,
-    open_store,
-    shared_results,
-)
+from distill.cli.options import Commands, command, load, make_plan, open_store
+from distill.cli.sweep_run import sweep_run
+from distill.cli.sweep_shared import check_shared, publish_shared, sweep_section
 
 if TYPE_CHECKING:
-    from distill.config.loading import LoadedExperiment
-    from distill.config.sweep import SweepConfig
     from distill.dashboard.sweeps import Sweep
-    from distill.plan import Plan
-
-SHARE = "runtime.wandb.share=true"
 
 
 def declare(commands: Commands) -> None:
@@ -70,51 +58,21 @@ def sweep(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def sweep_run(options: argparse.Namespace) -> int:
-    """Try one setting of a sweep, and tell its run what came of it. Agents call this."""
-    from distill.dashboard.sweep_result import sweep_summary
-    from distill.dashboard.sweep_run import agents_sweep
-    from distill.dashboard.sweep_run import sweep_run as open_run
-    from distill.pipeline import compared
-
-    sweep_id, general = agents_sweep(), load(options)
-    section = _section(options, general)
-    setting = _setting(options, section)
-    options.set = [*options.set, *(f"{path}={json.dumps(value)}" for path, value in setting.items())]
-    loaded = load(options)
-    store = open_store(options, loaded)
-    plan = make_plan(options, loaded, store)
-    _check_shared(f"sweep {sweep_id}", options.soft_targets, plan, options)
-    tag = f"sweep-{sweep_id}"
-    about = {
-        "group": loaded.experiment.name,
-        "name": " ".join(f"{path.rpartition('.')[2]}={json.dumps(value)}" for path, value in setting.items()),
-        "tags": [*loaded.experiment.runtime.wandb.tags, tag],
-        "config": {
-            "experiment": loaded.experiment.name,
-            "teacher": plan.teacher.model.key,
-            "soft_targets": plan.soft_targets.key,
-        },
-    }
-    with open_run(about, store.root / "wandb") as tell:
-        execute(options, loaded, [tag])
-        summary = sweep_summary(compared(plan, store), section.student, section.objective)
-        if summary is None:
-            print("no student that counts for the sweep has finished", file=sys.stderr)
-            return 1
-        tell(summary)
-    store.close()
-    return 0
-
-
 def _made(options: argparse.Namespace) -> Sweep:
     """Make what all agents share, see that the server has it, and make the sweep."""
     from distill.dashboard.sweep_settings import AgentCommand, wandb_sweep
     from distill.dashboard.sweeps import create_sweep
+    from distill.errors import ConfigError
+    from distill.tracking.redaction import redacted
 
     loaded = load(options)
-    section = _section(options, loaded)
-    pinned, key = _publish_shared(options)
+    section = sweep_section(options, loaded)
+    for text in options.set:
+        if redacted(text) != text:
+            raise ConfigError(
+                f"--set {redacted(text)}: holds a secret, and agents read overrides from the server"
+            )
+    pinned, key = publish_shared(options)
     wandb = loaded.experiment.runtime.wandb
     config = wandb_sweep(loaded.experiment, section, AgentCommand(key, tuple(pinned)))
     made = create_sweep(config, wandb.project, wandb.entity, _store_folder(options) / "wandb")
@@ -122,48 +80,6 @@ def _made(options: argparse.Namespace) -> Sweep:
     print(f"agents: {_shell('distill', 'sweep', options.file, '--join', made.path)}")
     print("        (here, or on any machine that has the file, its data and a key)", flush=True)
     return made
-
-
-def _publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
-    """Make and publish what agents share; return the overrides that fix it, and the key of the soft targets."""
-    from distill.errors import TrackingError
-    from distill.hardware import detect
-    from distill.interruption import interruptible
-    from distill.pipeline import make_shared
-    from distill.progress import ConsoleProgress
-    from distill.tracking.wandb_settings import environment, require_access, stop_service
-
-    runtime = load(options).experiment.runtime
-    if runtime.wandb.mode in {"offline", "disabled"}:
-        raise TrackingError(
-            f"{options.file}: runtime.wandb.mode is '{runtime.wandb.mode}', but a sweep needs the server; "
-            "say --set runtime.wandb.mode=auto"
-        )
-    hardware = detect(runtime.accelerator, runtime.threads)
-    # figures, and so keys, depend on these: agents take them from here, not from their own machine
-    accelerator = "cpu" if hardware.device == "cpu" else "gpu"
-    machine = [f"runtime.threads={hardware.threads}", f"runtime.accelerator={accelerator}"]
-    options.set = [*options.set, *machine, SHARE]
-    loaded, progress = load(options), ConsoleProgress(sys.stderr)
-    store = open_store(options, loaded, progress)
-    with environment(store.root / "wandb"):
-        try:
-            require_access()
-        finally:
-            stop_service()
-    plan = make_plan(options, loaded, store)
-    progress.expect(6 if plan.baseline else 4)
-    tracker = experiment_tracker(loaded, store, progress)
-    with interruptible():
-        try:
-            make_shared(plan, store, tracker, progress, shared_results(loaded, store, progress))
-        finally:
-            parting = tracker.close()
-            store.close()
-    progress.close()
-    if parting:
-        raise TrackingError(f"what agents share is not on the server yet; {parting}")
-    return options.set, plan.soft_targets.key
 
 
 def _joined(options: argparse.Namespace) -> Sweep:
@@ -174,13 +90,13 @@ def _joined(options: argparse.Namespace) -> Sweep:
     if options.set:
         raise ConfigError("--set: goes with making a sweep, not with --join: all agents take the same values")
     loaded = load(options)
-    _section(options, loaded)
+    sweep_section(options, loaded)
     wandb = loaded.experiment.runtime.wandb
     found = find_sweep(options.join, wandb.project, wandb.entity, _store_folder(options) / "wandb")
     options.set = list(found.command.overrides)
     loaded = load(options)
     store = open_store(options, loaded)
-    _check_shared(found.path, found.command.soft_targets, make_plan(options, loaded, store), options)
+    check_shared(found.path, found.command.soft_targets, make_plan(options, loaded, store), options)
     store.close()
     return found
 
@@ -202,39 +118,6 @@ def _run_agents(options: argparse.Namespace, found: Sweep, count: int) -> bool:
     for number in failed:
         print(f"agent {number + 1} failed", file=sys.stderr)
     return bool(failed)
-
-
-def _section(options: argparse.Namespace, loaded: LoadedExperiment) -> SweepConfig:
-    from distill.errors import ConfigError
-
-    if loaded.experiment.sweep is None:
-        raise ConfigError(f"{options.file}: there is no section `sweep`; docs/sweep.md shows one")
-    return loaded.experiment.sweep
-
-
-def _setting(options: argparse.Namespace, section: SweepConfig) -> dict[str, Any]:
-    """Return what the sweep has chosen, if the file lets it: a server does not decide what else is set."""
-    from distill.errors import TrackingError
-
-    setting = json.loads(options.setting)
-    for path in setting:
-        if path not in section.parameters:
-            known = ", ".join(section.parameters)
-            raise TrackingError(
-                f"the sweep sets '{path}', which is not in the section `sweep` of {options.file} ({known})"
-            )
-    return {path: section.exactly(path, value) for path, value in setting.items()}
-
-
-def _check_shared(sweep_name: str, wanted: str, plan: Plan, options: argparse.Namespace) -> None:
-    from distill.errors import TrackingError
-
-    if plan.soft_targets.key != wanted:
-        raise TrackingError(
-            f"{sweep_name}: its agents share the soft targets {wanted[:12]}, and this machine would make others "
-            f"({plan.soft_targets.key[:12]}): {options.file}, its data, a library's version or the processor differs "
-            "from where the sweep was made; `distill plan` and `distill doctor` tell what is here"
-        )
 
 
 def _store_folder(options: argparse.Namespace) -> Path:

@@ -19,6 +19,7 @@ from distill.tracking.wandb_settings import (
     REQUEST_SECONDS,
     environment,
     first_line,
+    owner,
     require_access,
     stop_service,
 )
@@ -74,9 +75,9 @@ def create_sweep(config: Mapping[str, Any], project: str, entity: str | None, fo
 
     with _asking(folder, f"{project}: the sweep could not be made"):
         require_access()
-        owner = entity or _api().default_entity
-        made = _within(lambda: wandb.sweep(dict(config), entity=owner, project=project))
-        return _sweep(f"{owner}/{project}/{made}")
+        whose = owner(_api(), entity)
+        made = _within(lambda: wandb.sweep(dict(config), entity=whose, project=project))
+        return _sweep(f"{whose}/{project}/{made}")
 
 
 def find_sweep(name: str, project: str, entity: str | None, folder: Path) -> Sweep:
@@ -97,7 +98,7 @@ def find_sweep(name: str, project: str, entity: str | None, folder: Path) -> Swe
         parts = name.split("/")
         if len(parts) not in {1, 3} or not all(parts):
             raise TrackingError(f"{name}: not a sweep; expected its id or ENTITY/PROJECT/ID")
-        place = "/".join(parts[:-1]) or f"{entity or api.default_entity}/{project}"
+        place = "/".join(parts[:-1]) or f"{owner(api, entity)}/{project}"
         path = f"{place}/{parts[-1]}"
         known = _within(lambda: _ids_of(api, *place.split("/")))
         if parts[-1] not in known:

@@ -15,7 +15,14 @@ from distill.tracking.delivery import MANIFEST, safe_name
 from distill.tracking.nowhere import Nowhere
 from distill.tracking.patience import within
 from distill.tracking.wandb_runs import PATIENCE_SECONDS, UPLOAD_BYTES_PER_SECOND, server_answers
-from distill.tracking.wandb_settings import REQUEST_SECONDS, Mode, environment, first_line, resolve_mode
+from distill.tracking.wandb_settings import (
+    REQUEST_SECONDS,
+    Mode,
+    environment,
+    first_line,
+    owner,
+    resolve_mode,
+)
 
 if TYPE_CHECKING:
     import wandb
@@ -95,7 +102,7 @@ class SharedResults:
         if resolve_mode(self._mode) != "online":
             raise TrackingError("there is no key, or wandb is to be offline")
         api = wandb.Api(timeout=REQUEST_SECONDS)
-        place = f"{self._entity or api.default_entity}/{self._project}"
+        place = f"{owner(api, self._entity)}/{self._project}"
         try:
             found = api.artifact(f"{place}/{safe_name(name)}:{key[:SHORT]}")
         except wandb.errors.CommError as error:

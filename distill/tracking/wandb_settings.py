@@ -93,6 +93,11 @@ def require_access() -> None:
         raise TrackingError(f"wandb: {place} does not know the key; set WANDB_API_KEY or give `wandb login`")
 
 
+def owner(api: wandb.Api, entity: str | None) -> str:
+    """Return whose project is meant: as configured, else as WANDB_ENTITY says, else the user's own."""
+    return str(entity or api.settings["entity"] or api.default_entity)
+
+
 def describe_access() -> str:
     """Tell what `auto` comes to on this machine, and why. Asks no server."""
     with TemporaryDirectory() as folder, environment(Path(folder)):
