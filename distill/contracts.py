@@ -235,6 +235,26 @@ class Tracker(Protocol):
         """Send what was not; return what the user should know, such as how to send it later, or nothing."""
 
 
+class Shared(Protocol):
+    """Results that other machines have published."""
+
+    def fill(self, name: str, key: str, result: Path, scratch: Path) -> bool:
+        """Fill an empty folder with a published result, if there is one.
+
+        Args:
+            name: what it is published as.
+            key: its fingerprint.
+            result: the folder.
+            scratch: a folder on the same disk.
+
+        Returns:
+            Whether the folder is filled; if not, it is empty still.
+        """
+
+    def log_of(self, key: str) -> BoxLog | None:
+        """Return a log that goes nowhere for a result that came from elsewhere: its run is told there."""
+
+
 class Progress(Protocol):
     """Is told what runs and how much of it is left. Only the command line prints."""
 

@@ -96,6 +96,8 @@ class Flow:
         with self._shop.box("baseline", steps.model, facts=self._compared) as box:
             box.make(steps.model, lambda bench: self._train_teacher(steps, bench))
             box.make(steps.evaluation, lambda bench: self._evaluate(steps, bench))
+            if self._shop.shared is not None:
+                box.publish(steps.model, "baseline", "baseline", uses=[("data", self._plan.data)])
 
     def student(self, run: Run) -> None:
         """Train and evaluate one student by one objective from one seed."""

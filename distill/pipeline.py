@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from distill.contracts import Progress, Tracker
+from distill.contracts import Progress, Shared, Tracker
 from distill.errors import StoreError, TrainingDivergedError
 from distill.flow import Flow
 from distill.plan import Plan
 from distill.store import Store
 from distill.workshop import Workshop
+
+if TYPE_CHECKING:
+    from distill.stages.frontier.points import Comparison
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class Outcome:
     """Run -> why it failed; the others are on the frontier."""
 
 
-def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progress) -> Outcome:
+def run_experiment(
+    plan: Plan, store: Store, tracker: Tracker, progress: Progress, shared: Shared | None = None
+) -> Outcome:
     """Make every step of the plan that the store does not hold.
 
     Args:
@@ -34,16 +40,14 @@ def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progres
         store: keeps each result.
         tracker: opens a run for each box of the flow.
         progress: is told what runs.
+        shared: is asked for what another machine may have published.
 
     Raises:
         DistillError: whatever the user can mend; a run that diverges is recorded and the others go on.
     """
-    workshop = Workshop(plan.experiment, store, tracker, progress)
+    workshop = Workshop(plan.experiment, store, tracker, progress, shared)
     flow = Flow(plan, workshop)
-    flow.data()
-    flow.teacher()
-    flow.soft_targets()
-    flow.baseline()
+    _make_shared(flow)
     failures = {}
     for run in plan.runs:
         try:
@@ -59,13 +63,41 @@ def run_experiment(plan: Plan, store: Store, tracker: Tracker, progress: Progres
     return Outcome(folder, frontier, failures)
 
 
+def make_shared(
+    plan: Plan, store: Store, tracker: Tracker, progress: Progress, shared: Shared | None = None
+) -> None:
+    """Make what all students of the plan have in common: data, teacher, soft targets and baseline.
+
+    The arguments and errors are those of `run_experiment`.
+    """
+    _make_shared(Flow(plan, Workshop(plan.experiment, store, tracker, progress, shared)))
+
+
+def _make_shared(flow: Flow) -> None:
+    flow.data()
+    flow.teacher()
+    flow.soft_targets()
+    flow.baseline()
+
+
 def compare_finished(plan: Plan, store: Store) -> str:
     """Return the table of the models that have been evaluated, with speed where it was measured for just these.
 
     Raises:
         StoreError: there are none yet.
     """
-    from distill.stages.frontier import collect, format_table
+    from distill.stages.frontier import format_table
+
+    return format_table(compared(plan, store))
+
+
+def compared(plan: Plan, store: Store) -> Comparison:
+    """Return the models that have been evaluated, with speed where it was measured for just these.
+
+    Raises:
+        StoreError: there are none yet.
+    """
+    from distill.stages.frontier import collect
 
     found = {steps.name: store.find("evaluation", steps.evaluation.key) for steps in plan.models()}
     evaluations = {name: place for name, place in found.items() if place is not None}
@@ -75,4 +107,4 @@ def compare_finished(plan: Plan, store: Store) -> str:
         )
     finished = plan.without(found.keys() - evaluations.keys())
     speed = store.find("speed", finished.speed.key) if finished.runs else None
-    return format_table(collect(evaluations, speed, plan.controls, plan.notes))
+    return collect(evaluations, speed, plan.controls, plan.notes)

@@ -245,7 +245,7 @@ class Plan:
             name,
             teacher=self._component(TEACHERS, config),
             data=self.data.key,
-            **self._training(config),
+            **(self._training(config) if config.is_trained else self._numerics("fp32")),
         )
 
     def _evaluation(self, name: str, model: Step) -> Step:

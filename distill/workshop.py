@@ -11,20 +11,39 @@ from types import TracebackType
 from typing import Any, Self
 
 from distill.config.schema import Experiment
-from distill.contracts import Artifact, BoxLog, Progress, Recorded, RunFacts, Tracker, Workbench
+from distill.contracts import (
+    Artifact,
+    BoxLog,
+    Progress,
+    Recorded,
+    RunFacts,
+    Shared,
+    Tracker,
+    Workbench,
+)
 from distill.interruption import stop_if_asked
 from distill.plan import Step
 from distill.store import Store
 
 SHORT = 12
 """How much of a key names a version in the dashboard."""
+SHARED = frozenset({"teacher", "soft_targets"})
+"""The stages whose results may come from another machine; the baseline is made by the teacher's."""
 
 
 class Workshop:
     """Where results are made, kept, told and tracked."""
 
-    def __init__(self, experiment: Experiment, store: Store, tracker: Tracker, progress: Progress) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        store: Store,
+        tracker: Tracker,
+        progress: Progress,
+        shared: Shared | None = None,
+    ) -> None:
         self.experiment, self.store, self.tracker, self.progress = experiment, store, tracker, progress
+        self.shared = shared
         self.places: dict[Step, Path] = {}
 
     def box(
@@ -44,6 +63,12 @@ class Workshop:
     def artifact_name(self, name: str) -> str:
         """Return the name under which something is published."""
         return f"{self.experiment.name}-{name}"
+
+    def filled(self, step: Step, result: Path, scratch: Path) -> bool:
+        """Fill the folder of a result from another machine, where that is wanted and possible."""
+        if self.shared is None or step.stage not in SHARED:
+            return False
+        return self.shared.fill(self.artifact_name(step.name), step.key, result, scratch)
 
     def place(self, step: Step) -> Path:
         """Return the folder of a result that an earlier box made or found."""
@@ -76,6 +101,8 @@ class Box:
         self._shop.progress.stage(step.stage, step.name, cached=found is not None)
 
         def work(result: Path, scratch: Path) -> None:
+            if self._shop.filled(step, result, scratch):
+                return
             log = self._opened_log()
             kept = store.place(step.stage, step.key)
             produce(Workbench(result, scratch, StepLog(log, result, kept), self._shop.progress))
@@ -136,6 +163,8 @@ class Box:
         return self._shop.tracker.recorded(self._facts)
 
     def _opened_log(self) -> BoxLog:
+        if self._log is None and self._shop.shared is not None:
+            self._log = self._shop.shared.log_of(self._facts.key)
         if self._log is None:
             _ = self._recorded  # what earlier processes have recorded, not this one
             self._log = self._stack.enter_context(self._shop.tracker.run(self._facts, live=self._live))

@@ -18,6 +18,7 @@ COMMANDS = (
     "validate",
     "plan",
     "run",
+    "sweep",
     "compare",
     "predict",
     "pull",
@@ -64,6 +65,10 @@ def test_the_commands_are_all_tested(capsys):
         ([], "distill: error: the following arguments are required: COMMAND"),
         (["store"], "distill store: error: the following arguments are required: WHAT"),
         (["predict", "x"], "distill predict: error: one of the arguments --text --file is required"),
+        (
+            ["sweep", "x", "--agents", "0"],
+            "distill sweep: error: argument --agents: must be a whole number from 1, got '0'",
+        ),
         (["store", "prune"], "distill store prune: error: the following arguments are required: keep"),
     ],
 )

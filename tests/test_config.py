@@ -107,7 +107,7 @@ def test_all_mistakes_are_told_at_once_with_line_key_and_suggestion(write):
         "e.yaml:19: training.max_epochs: must be at least 1, got 0",
         "e.yaml:19: training.precision: must be 'auto', 'fp32' or 'bf16', got 'fp16', did you mean 'bf16'?",
         "e.yaml:20: extra: unknown key (known: name, data, teacher, baseline, students, objectives, seeds, training, "
-        "speed, runtime)",
+        "speed, runtime, sweep)",
     ]
 
 

@@ -5,9 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from distill.cli.options import Commands, command, load, make_plan, open_store
+from distill.cli.options import (
+    Commands,
+    command,
+    experiment_tracker,
+    load,
+    make_plan,
+    open_store,
+    shared_results,
+)
+
+if TYPE_CHECKING:
+    from distill.config.loading import LoadedExperiment
 
 SERVER_OPTIONS = ("group", "tag", "student", "to")
 
@@ -52,32 +65,27 @@ def plan(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run an experiment; end with its table and the places of what it made."""
+    return execute(options, load(options))
+
+
+def execute(options: argparse.Namespace, loaded: LoadedExperiment, tags: Sequence[str] = ()) -> int:
+    """Run an experiment that has been read, with further tags on each of its runs."""
     from distill.interruption import interruptible
     from distill.pipeline import run_experiment
     from distill.progress import ConsoleProgress
-    from distill.tracking import open_tracker
 
     # threads that spin long at barriers slow two runs on one machine down twenty times, threads that never spin
     # slow one run down by a fifth; read when torch is loaded
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    loaded = load(options)
-    runtime = loaded.experiment.runtime
     progress = ConsoleProgress(sys.stderr)
     store = open_store(options, loaded, progress)
     planned = make_plan(options, loaded, store)
     progress.expect(sum(1 for _ in planned.steps()))
-    tracker = open_tracker(
-        mode=runtime.wandb.mode,
-        project=runtime.wandb.project,
-        entity=runtime.wandb.entity,
-        experiment=loaded.experiment.name,
-        store_root=store.root,
-        tags=runtime.wandb.tags,
-        progress=progress,
-    )
+    tracker = experiment_tracker(loaded, store, progress, tags)
+    shared = shared_results(loaded, store, progress)
     with interruptible():
         try:
-            outcome = run_experiment(planned, store, tracker, progress)
+            outcome = run_experiment(planned, store, tracker, progress, shared)
         finally:
             parting = tracker.close()
             store.close()

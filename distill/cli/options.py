@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from distill.config.loading import LoadedExperiment
+    from distill.contracts import Progress, Tracker
     from distill.plan import Plan
     from distill.progress import ConsoleProgress
     from distill.store import Store
+    from distill.tracking import SharedResults
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
@@ -52,6 +54,44 @@ def open_store(
     from distill.store import Store
 
     return Store(options.store or Path(loaded.experiment.runtime.store), progress=progress)
+
+
+def experiment_tracker(
+    loaded: LoadedExperiment, store: Store, progress: Progress, tags: Sequence[str] = ()
+) -> Tracker:
+    """Return what tracks the experiment's runs, with further tags on each."""
+    from distill.tracking import open_tracker
+
+    wandb = loaded.experiment.runtime.wandb
+    return open_tracker(
+        mode=wandb.mode,
+        project=wandb.project,
+        entity=wandb.entity,
+        experiment=loaded.experiment.name,
+        store_root=store.root,
+        tags=(*wandb.tags, *tags),
+        progress=progress,
+    )
+
+
+def shared_results(loaded: LoadedExperiment, store: Store, progress: Progress) -> SharedResults | None:
+    """Return what takes results from other machines, if the experiment wants that."""
+    from distill.tracking import SharedResults
+
+    experiment = loaded.experiment
+    wandb = experiment.runtime.wandb
+    if not wandb.share or wandb.mode in {"offline", "disabled"}:
+        return None
+    models = (experiment.teacher, experiment.baseline)
+    return SharedResults(
+        project=wandb.project,
+        entity=wandb.entity,
+        experiment=experiment.name,
+        store_root=store.root,
+        mode=wandb.mode,
+        kinds={model.kind for model in models if model is not None},
+        progress=progress,
+    )
 
 
 def store_at(root: Path | None) -> Store:

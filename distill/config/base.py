@@ -168,6 +168,11 @@ class TeacherConfig(ModelConfig):
         """Whether the teacher is fitted by `fit` instead of by gradient descent."""
         return False
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether the teacher is trained step by step, so that the settings in `training` matter to it."""
+        return self.fine_tune and not self.fits_in_closed_form
+
     def fit(self, context: BuildContext, train: Split, validation: Split) -> TextClassifier:
         """Return the fitted classifier, for a teacher that is not trained by gradient descent."""
         raise NotImplementedError(f"{type(self).__qualname__} is trained by gradient descent")

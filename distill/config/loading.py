@@ -14,8 +14,10 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from distill.config.errors import Location, dotted, explain, without_consequences
+from distill.config.overrides import Override
 from distill.config.schema import Experiment
-from distill.errors import ConfigError, did_you_mean
+from distill.config.sweep_check import mistakes_of_sweep
+from distill.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,6 @@ class LoadedExperiment:
     def folder(self) -> Path:
         """The folder of the file."""
         return self.file.resolve().parent
-
-
-@dataclass(frozen=True)
-class _Override:
-    """One `--set path=value`."""
-
-    text: str
-    path: tuple[str, ...]
-    value: Any
 
 
 def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperiment:
@@ -54,13 +47,23 @@ def load_experiment(file: Path, overrides: Sequence[str] = ()) -> LoadedExperime
     wanted = [_parse_override(text) for text in overrides]
     plain = _plain(tree, file)
     for override in wanted:
-        _apply(plain, override)
+        try:
+            override.apply(plain)
+        except ConfigError as error:
+            raise ConfigError(f"--set {override.text}: {error}") from None
+    context = {"folder": file.resolve().parent}
+    found: list[tuple[Location, str]]
     try:
-        experiment = Experiment.model_validate(plain, context={"folder": file.resolve().parent})
+        experiment = Experiment.model_validate(plain, context=context)
+        found = [
+            (("sweep", "parameters", path), message)
+            for path, message in mistakes_of_sweep(experiment, plain, context)
+        ]
     except ValidationError as error:
-        found = without_consequences(error.errors())
-        lines = {_line(file, tree, wanted, each["loc"]) + explain(each): None for each in found}
-        raise ConfigError("\n".join(sorted(lines, key=_by_line))) from None
+        found = [(each["loc"], explain(each)) for each in without_consequences(error.errors())]
+    if found:
+        lines = {_line(file, tree, wanted, place) + message: None for place, message in found}
+        raise ConfigError("\n".join(sorted(lines, key=_by_line)))
     return LoadedExperiment(experiment, file)
 
 
@@ -114,7 +117,7 @@ def _plain(node: Any, file: Path) -> Any:
     return node
 
 
-def _parse_override(text: str) -> _Override:
+def _parse_override(text: str) -> Override:
     path, equals, raw = text.partition("=")
     if not equals or not path:
         raise ConfigError(f"--set {text}: expected path.to.key=value")
@@ -122,33 +125,10 @@ def _parse_override(text: str) -> _Override:
         value = YAML(typ="safe", pure=True).load(raw)
     except YAMLError:
         raise ConfigError(f"--set {text}: the value is not YAML") from None
-    return _Override(text, tuple(path.split(".")), value)
+    return Override(tuple(path.split(".")), value, text)
 
 
-def _apply(tree: Any, override: _Override) -> None:
-    node = tree
-    for depth, part in enumerate(override.path[:-1]):
-        if part not in node:
-            if depth == 0 and part in Experiment.model_fields:
-                node[part] = {}
-            elif depth == 0:
-                hint = did_you_mean(part, Experiment.model_fields)
-                raise ConfigError(f"--set {override.text}: unknown key '{part}'{hint}")
-            else:
-                parent = ".".join(override.path[:depth])
-                if parent in {"students", "objectives"}:
-                    raise ConfigError(
-                        f"--set {override.text}: no '{part}' in {parent}{did_you_mean(part, node)}"
-                    )
-                node[part] = {}
-        node = node[part]
-        if not isinstance(node, dict):
-            place = ".".join(override.path[: depth + 1])
-            raise ConfigError(f"--set {override.text}: {place} is not a map, but {node!r}")
-    node[override.path[-1]] = override.value
-
-
-def _line(file: Path, tree: CommentedMap, overrides: Sequence[_Override], location: Location) -> str:
+def _line(file: Path, tree: CommentedMap, overrides: Sequence[Override], location: Location) -> str:
     """Return `file:line: key.path: `, or the override that the value came from."""
     path = dotted(location)
     for override in overrides:

@@ -19,7 +19,8 @@ from distill.config.base import (
 from distill.config.data import LARGEST_SEED, DataConfig
 from distill.config.errors import error_at, ready
 from distill.config.speed import SpeedConfig
-from distill.errors import ConfigError
+from distill.config.sweep import SweepConfig
+from distill.errors import ConfigError, did_you_mean
 from distill.registry import Registry
 
 STUDENTS = Registry("student", StudentConfig)
@@ -64,6 +65,9 @@ class WandbConfig(Config):
     tags: tuple[str, ...] = ()
     upload_data: bool = False
     """Whether the texts and labels are uploaded too; else only where they come from, their counts and checksums."""
+    share: bool = False
+    """Whether a teacher, its soft targets and the baseline that another machine has published are taken from there
+    instead of made again. `distill sweep` turns it on."""
 
 
 class RuntimeConfig(Config):
@@ -97,6 +101,8 @@ class Experiment(Config):
     """Defaults; `teacher.training` and `students.NAME.training` override single keys."""
     speed: SpeedConfig = SpeedConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    sweep: SweepConfig | None = None
+    """What `distill sweep` tries; `distill run` leaves it alone."""
 
     @field_validator("seeds")
     @classmethod
@@ -123,6 +129,16 @@ class Experiment(Config):
                     objective.check_labels(label_names)
                 except ConfigError as error:
                     raise error_at(place, str(error), objective.kind) from error
+        return self
+
+    @model_validator(mode="after")
+    def _sweep_names_what_is_there(self) -> Experiment:
+        if self.sweep is not None:
+            for key, known in (("student", self.students), ("objective", self.objectives)):
+                name = getattr(self.sweep, key)
+                if name is not None and name not in known:
+                    hint = did_you_mean(name, known) or f" (known: {', '.join(known)})"
+                    raise error_at(("sweep", key), f"no '{name}' in {key}s{hint}", name)
         return self
 
     def training_of(self, model: ModelConfig) -> TrainingConfig:

@@ -1,7 +1,8 @@
 """Where figures go: each run's own journal always, and wandb where that is wanted and can be reached."""
 
 from distill.tracking.opening import open_tracker
+from distill.tracking.shared_results import SharedResults
 from distill.tracking.sync import sync_store
 from distill.tracking.wandb_settings import Mode, describe_access
 
-__all__ = ["Mode", "describe_access", "open_tracker", "sync_store"]
+__all__ = ["Mode", "SharedResults", "describe_access", "open_tracker", "sync_store"]

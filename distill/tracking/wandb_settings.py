@@ -24,13 +24,19 @@ INIT_SECONDS = 10.0
 FINISH_SECONDS = 15.0
 STOP_SECONDS = 5.0
 REQUEST_SECONDS = 5
+SWEEP = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID")
+"""What a sweep's agent tells its processes: with these, wandb takes every run for the agent's one."""
 
 
 @contextmanager
-def environment(folder: Path) -> Iterator[None]:
+def environment(folder: Path, *, of_agent: bool = False) -> Iterator[None]:
     """Keep what wandb writes below `folder`, unless the user's own variables say otherwise.
 
     WANDB_CONFIG_DIR stays as it is: it holds the user's login, and wandb only reads it.
+
+    Args:
+        folder: where wandb may write.
+        of_agent: whether the run that a sweep's agent has named is meant; else its variables are put away.
     """
     ours = {
         "WANDB_CACHE_DIR": str(folder / "cache"),
@@ -42,12 +48,14 @@ def environment(folder: Path) -> Iterator[None]:
     }
     added = {name: value for name, value in ours.items() if name not in os.environ}
     (folder / "cache").mkdir(parents=True, exist_ok=True)  # wandb takes the user's home where it is missing
+    hidden = {} if of_agent else {name: os.environ.pop(name) for name in SWEEP if name in os.environ}
     os.environ.update(added)
     try:
         yield
     finally:
         for name in added:
             os.environ.pop(name, None)
+        os.environ.update(hidden)
 
 
 def resolve_mode(wanted: Mode) -> Mode:
@@ -83,6 +91,11 @@ def require_access() -> None:
         ) from error
     if who is None:
         raise TrackingError(f"wandb: {place} does not know the key; set WANDB_API_KEY or give `wandb login`")
+
+
+def owner(api: wandb.Api, entity: str | None) -> str:
+    """Return whose project is meant: as configured, else as WANDB_ENTITY says, else the user's own."""
+    return str(entity or api.settings["entity"] or api.default_entity)
 
 
 def describe_access() -> str:
