@@ -34,8 +34,15 @@ def clean_up(project: str, name: str, runs: Sequence[str]) -> None:
         except Exception as error:  # noqa: BLE001 - told below, and the rest is deleted all the same
             left.append(f"{what} ({first_line(error)})")
 
-    attempt("artifacts", lambda: _delete_artifacts(api, project, (name, *(f"run-{run}-" for run in runs)), attempt))
-    for run in _runs_there(api, project, runs):
+    try:
+        there = list(api.runs(project, filters={"name": {"$in": list(runs)}}))
+    except ValueError as error:
+        if "not find project" not in str(error):
+            raise
+        return  # no run was ever opened
+    ours = (name, *(f"run-{run}-" for run in runs))
+    attempt("artifacts", lambda: _delete_artifacts(api, project, ours, attempt))
+    for run in there:
         attempt(f"run {run.id}", run.delete)
     if left:
         raise TrackingError(f"left in the project {project}: {'; '.join(left)}")
@@ -51,7 +58,3 @@ def _delete_artifacts(
         for collection in kind.collections():
             if collection.name.startswith(beginnings):
                 attempt(f"collection {collection.name}", collection.delete)
-
-
-def _runs_there(api: wandb.Api, project: str, runs: Sequence[str]) -> list[wandb.apis.public.Run]:
-    return list(api.runs(project, filters={"name": {"$in": list(runs)}}))

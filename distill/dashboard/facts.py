@@ -50,15 +50,22 @@ def read_facts(target: Target) -> Facts:
     students = _runs(api, place, {"group": target.experiment, "jobType": "student"})
     if not students:
         raise TrackingError(_no_such(api, place, target.experiment))
-    task = "multi_label" if students[0].config["data"]["labels"] is not None else "single_label"
-    keys = dict.fromkeys(key for run in students for key in run.summary.keys())  # noqa: SIM118 - no dict
+    data = students[0].config["data"]
+    task = "single_label" if data["labels"] is None else "multi_label"
     return Facts(
         entity,
         target.project,
         target.experiment,
         SELECTION_METRICS[task],
-        tuple(key for key in keys if key.startswith(PER_LABEL_SUMMARY)),
+        _per_label(students, data["labels"] or data["classes"] or ()),
     )
+
+
+def _per_label(students: Sequence[wandb.apis.public.Run], labels: Sequence[str]) -> tuple[str, ...]:
+    """Return the keys that some student has, in the order of the labels."""
+    ordered = [f"{PER_LABEL_SUMMARY}{label}" for label in labels]
+    there = {key for run in students for key in dict(run.summary) if key.startswith(PER_LABEL_SUMMARY)}
+    return (*(key for key in ordered if key in there), *sorted(there.difference(ordered)))
 
 
 def _runs(api: wandb.Api, place: str, filters: dict[str, Any]) -> Sequence[wandb.apis.public.Run]:

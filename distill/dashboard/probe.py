@@ -75,7 +75,8 @@ def check_rows(probe: Probe, run: wandb.apis.public.Run) -> None:
     Raises:
         TrackingError: one lacks, is there twice, or says something else.
     """
-    found = [row for row in run.history(samples=100 * ROWS, pandas=False) if "train/loss" in row]
+    history: Any = run.history(samples=100 * ROWS, pandas=False)
+    found = [row for row in history if "train/loss" in row]
     _same("rows", ROWS, len(found))
     for number, row in enumerate(found):
         wanted = {**probe.row(number), "step": number, "_step": number}
@@ -89,7 +90,8 @@ def check_summary(run: wandb.apis.public.Run) -> None:
         TrackingError: they are not what was recorded.
     """
     _same("the state", "finished", run.state)
-    _same("the summary", SUMMARY, {key: run.summary.get(key) for key in SUMMARY})
+    summary: Any = run.summary
+    _same("the summary", SUMMARY, {key: summary.get(key) for key in SUMMARY})
 
 
 def check_media(probe: Probe, run: wandb.apis.public.Run, scratch: Path) -> None:
@@ -110,7 +112,11 @@ def check_files(probe: Probe, artifact: wandb.Artifact, scratch: Path) -> None:
     Raises:
         TrackingError: a file is not there, or holds something else.
     """
-    place = Path(artifact.download(str(scratch / "downloaded"), skip_cache=True))
+    place = scratch / "downloaded"
+    for file in artifact.files():
+        # not `artifact.download`: it has threads of its own, which try again for hours when a server fails, and
+        # Python waits for them before it exits
+        file.download(str(place), replace=True).close()
     _same("the artifact's files", checksums(probe.files), checksums(place))
     artifact.verify(str(place))
 

@@ -17,7 +17,9 @@ def save_report(facts: Facts) -> str:
     """Save the report, new or in the place of an earlier one of the same title, and return its address."""
     _, reports = load()
     report = _found_or_new(reports, facts)
-    report.description = "Quality against speed. Made by `distill dashboard`, which makes it anew when given again."
+    report.description = (
+        "Quality against speed. Made by `distill dashboard`, which makes it anew when given again."
+    )
     report.width = "fluid"
     report.blocks = _blocks(reports, facts)
     return str(report.save().url)
@@ -41,7 +43,9 @@ def _blocks(reports: ModuleType, facts: Facts) -> list[Any]:
         reports.P("Test quality against latency as the experiment has drawn it; a star is on the front."),
         _grid(reports, _runs(reports, facts, "frontier"), shown.pictures(reports)),
         reports.H2("What does each student add?"),
-        reports.P("Students, the one first whose loss would cost the frontier most. Quality is validation's."),
+        reports.P(
+            "Students, the one first whose loss would cost the frontier most. Quality is validation's."
+        ),
         _grid(reports, _runs(reports, facts, "student"), [scatter], with_table=True),
         reports.H2("Which labels are hard?"),
         _grid(reports, _runs(reports, facts, "student", GROUPED), shown.per_label(reports, facts)),
