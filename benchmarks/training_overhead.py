@@ -33,7 +33,7 @@ from distill.hardware import detect
 from distill.objectives.configs import SoftTargetConfig
 from distill.progress import Silence
 from distill.stages.data import prepare
-from distill.tracking.history import HistoryLog
+from distill.tracking.journal import Journal
 from distill.training import Recipe, Schedule, TrainingSet, fit
 from distill.training.batches import BatchOrder, TrainingBatches
 from distill.training.module import LOG_EVERY
@@ -99,7 +99,7 @@ def make_bench(folder: Path) -> Workbench:
     """Return a workbench with a real history file."""
     for part in ("result", "scratch"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    return Workbench(folder / "result", folder / "scratch", HistoryLog(folder / "history.jsonl"), Silence())
+    return Workbench(folder / "result", folder / "scratch", Journal(folder / "history.jsonl", {}), Silence())
 
 
 def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[float], list[float]]:

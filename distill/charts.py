@@ -33,12 +33,38 @@ def new_figure(
         columns: the axes' widths, relative to one another; they share the vertical axis.
         margins: left, bottom, width and height of what the axes fill, as shares of the figure.
     """
-    layout = ConstrainedLayoutEngine(rect=margins or (0.0, 0.0, 1.0, 1.0))
-    figure = Figure(figsize=(width, height), facecolor="white", layout=layout)
-    FigureCanvasAgg(figure)
+    figure = _empty_figure(width, height, margins)
     axes: list[Axes] = list(
         figure.subplots(1, len(columns), squeeze=False, sharey=True, width_ratios=columns)[0]
     )
+    _style(axes)
+    return figure, axes
+
+
+def stacked_figure(width: float, height: float, rows: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    """Return a figure like `new_figure`, its axes one below the other.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        rows: the axes' heights, relative to one another; they share the horizontal axis.
+    """
+    figure = _empty_figure(width, height, None)
+    axes: list[Axes] = list(
+        figure.subplots(len(rows), 1, squeeze=False, sharex=True, height_ratios=rows)[:, 0]
+    )
+    _style(axes)
+    return figure, axes
+
+
+def _empty_figure(width: float, height: float, margins: Margins | None) -> Figure:
+    layout = ConstrainedLayoutEngine(rect=margins or (0.0, 0.0, 1.0, 1.0))
+    figure = Figure(figsize=(width, height), facecolor="white", layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _style(axes: Sequence[Axes]) -> None:
     for each in axes:
         each.grid(color=GRID, linewidth=0.8)
         each.set_axisbelow(True)
@@ -46,7 +72,6 @@ def new_figure(
         for side, spine in each.spines.items():
             spine.set_visible(side in {"left", "bottom"})
             spine.set_color(FAINT)
-    return figure, axes
 
 
 def plain(text: str) -> str:

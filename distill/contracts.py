@@ -71,6 +71,8 @@ class TokenStatistics:
     tokens: int
     unknown_tokens: int
     truncated_texts: int
+    note: str = ""
+    """What a reader of these figures should know of the tokenizer, in one line for the model card."""
 
     @property
     def out_of_vocabulary_rate(self) -> float:

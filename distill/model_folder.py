@@ -75,7 +75,7 @@ def write_model(
         "format_version": FORMAT_VERSION,
         "role": role,
         "task": {"kind": task.kind, "label_names": list(task.label_names)},
-        "config": config.model_dump(mode="json", exclude={"training"}),
+        "config": config.portable(),
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, ensure_ascii=False, indent=1), encoding="utf-8")
 

@@ -9,6 +9,8 @@ from typing import Any
 
 METRICS = "metrics.json"
 """Of an evaluation, and of a published folder."""
+COVERAGE = "coverage.json"
+"""Of the teacher and student stages: how well the tokenizer covers train and test."""
 SPEED = "speed.json"
 """Of the speed stage."""
 

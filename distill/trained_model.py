@@ -12,9 +12,9 @@ from distill.contracts import TextClassifier, Tokenizer
 from distill.corpus import Corpus
 from distill.export import export_onnx
 from distill.model_folder import GRAPH, Role, write_model
-from distill.result_files import write_json
+from distill.result_files import COVERAGE, write_json
 
-TRAINING, COVERAGE = "training.json", "coverage.json"
+TRAINING = "training.json"
 
 
 def write_trained_model(
@@ -27,7 +27,7 @@ def write_trained_model(
 ) -> None:
     """Write a model folder with its graph, `training.json` (how it was trained) and `coverage.json`.
 
-    The latter holds truncation and out-of-vocabulary rates on train and test.
+    The latter holds truncation and out-of-vocabulary rates on train and test, and what the tokenizer notes.
     """
     write_model(folder, classifier, config, corpus.task, role)
     export_onnx(classifier, folder / GRAPH)
@@ -36,7 +36,8 @@ def write_trained_model(
         write_json(folder / name, content)
 
 
-def _coverage(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, float]:
+def _coverage(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, float | str]:
     found = tokenizer.statistics(texts)
+    counts = {name: value for name, value in asdict(found).items() if value != ""}
     rates = {"out_of_vocabulary_rate": found.out_of_vocabulary_rate, "truncation_rate": found.truncation_rate}
-    return {**asdict(found), **rates}
+    return {**counts, **rates}

@@ -65,6 +65,13 @@ class WordStudentConfig(StudentConfig):
         """Return all knobs but for the path of word vectors, which count by content."""
         return self.model_dump(mode="json", exclude={"training": True, "embeddings": {"path"}})
 
+    def portable(self) -> Mapping[str, Any]:
+        """Return all knobs but `training`; of the file of word vectors its name."""
+        found = dict(super().portable())
+        if isinstance(self.embeddings, FileEmbeddings):
+            found["embeddings"] |= {"path": Path(self.embeddings.path).name}
+        return found
+
     def _splitter(self) -> WordSplitter:
         from students.words import WordSplitter
 

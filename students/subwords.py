@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+NO_SUBWORDS = "the vectors have no subwords: unknown words fall back to one `unk` vector"
+"""What coverage and model card say of students over `.vec` files and the like."""
 MAX_REMEMBERED = 100_000
 """Unknown words whose rows are remembered; bounded, for a student may serve for months."""
 
@@ -97,6 +99,7 @@ class SubwordTokenizer:
             tokens=sum(map(len, split)),
             unknown_tokens=sum(word not in self._known for words in split for word in words),
             truncated_texts=sum(len(words) > self.max_length for words in split),
+            note="" if self.has_subwords else NO_SUBWORDS,
         )
 
     def save(self, folder: Path) -> None:

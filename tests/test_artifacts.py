@@ -25,6 +25,7 @@ FACTS = CardFacts(
     training={"max_epochs": 2, "patience": None},
 )
 SCORES = {"macro_ap": 0.5, "macro_f1": None, "undefined_labels": 1, "examples": 4}
+COVERAGE = {"out_of_vocabulary_rate": 0.0625, "truncation_rate": 0.0}
 TIMES = {"latency_p50_ms": 0.5, "latency_p90_ms": 0.75, "throughput": 2000.4}
 SPEED = {
     "scenario": "raw text to probabilities, tokenising included",
@@ -52,8 +53,9 @@ def made(tmp_path_factory):
             "metrics.json": {"selection_metric": "macro_ap", "validation": SCORES, "test": SCORES},
         },
         "speed": {"speed.json": SPEED},
+        "model": {"coverage.json": {"train": COVERAGE, "test": COVERAGE}},
     }.items():
-        (folder / stage).mkdir()
+        (folder / stage).mkdir(exist_ok=True)
         for name, content in files.items():
             (folder / stage / name).write_text(json.dumps(content), encoding="utf-8")
     return folder, classifier
@@ -131,6 +133,7 @@ def test_the_card_says_what_it_is_worth_and_how_it_was_made(made, tmp_path):
         "- teacher: transformer, package:some-weights",
         "- objective: kind soft_target, temperature 2",
         "- training: max_epochs 2",
+        "- vocabulary, on test: 6.2% of tokens unknown, 0.0% of texts cut",
         "- data: CC-BY-4.0",
         "- weights: Apache-2.0",
         'distill predict THIS_FOLDER --text "..."',
@@ -152,9 +155,18 @@ def test_the_card_says_what_it_is_worth_and_how_it_was_made(made, tmp_path):
 def test_the_card_counts_in_english(undefined, note, names, what):
     description = {"task": {"kind": "multi_label", "label_names": names}, "config": {"kind": "textcnn"}}
     scores = SCORES | {"undefined_labels": undefined}
-    card = model_card(description, {"validation": scores, "test": scores}, FACTS).splitlines()
+    card = model_card(
+        description, {"validation": scores, "test": scores}, {"test": COVERAGE}, FACTS
+    ).splitlines()
     assert f"A small text classifier (textcnn) that gives {what}, made with `distill`." in card
     assert [line for line in card if line.endswith("left out of the means.")] == ([note] if note else [])
+
+
+def test_the_card_holds_the_tokenizers_note():
+    description = {"task": {"kind": "multi_label", "label_names": ["a"]}, "config": {"kind": "textcnn"}}
+    coverage = {"test": COVERAGE | {"note": "it has no subwords"}}
+    card = model_card(description, {"validation": SCORES, "test": SCORES}, coverage, FACTS).splitlines()
+    assert "- vocabulary, on test: 6.2% of tokens unknown, 0.0% of texts cut; it has no subwords" in card
 
 
 def test_the_card_admits_what_is_not_known(made, tmp_path):

@@ -21,6 +21,7 @@ COMMANDS = (
     "compare",
     "predict",
     "schema",
+    "sync",
     "store",
     "store ls",
     "store prune",

@@ -2,26 +2,34 @@ from __future__ import annotations
 
 import json
 
+import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from measuring import make_bench
 from scipy.special import expit, log_softmax, softmax
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     confusion_matrix,
     f1_score,
     log_loss,
+    multilabel_confusion_matrix,
     precision_recall_curve,
     roc_auc_score,
 )
+from torchmetrics.functional.classification import binary_calibration_error
 
+from distill.charts import FAINT
 from distill.contracts import Task
 from distill.corpus import Corpus, LogitTable, Split
 from distill.errors import DataError
-from distill.stages.evaluation import evaluate
+from distill.stages.evaluation import evaluate, reliability_diagram
 from distill.stages.evaluation.calibration import best_threshold, fit_temperature
+from distill.stages.evaluation.heat_maps import draw_label_confusion
+from distill.stages.evaluation.reliability import into_bins
 
 LABELS = ("joy", "anger", "$fear_")
 
@@ -189,8 +197,9 @@ def test_per_label_table_and_the_row_of_any_label(multi):
 
 def test_pictures_logits_and_the_dashboard(multi, single):
     bench, made = multi
-    assert bench.log.pictures == ["roc", "precision_recall"]
-    assert single[0].log.pictures == ["roc", "precision_recall", "confusion"]
+    names = ["roc", "precision_recall", "calibration", "confusion_matrix"]
+    assert bench.log.pictures == single[0].log.pictures == names
+    assert not set(names) & set(bench.log.tables)  # of two things of one name the dashboard shows the later
     np.testing.assert_array_equal(LogitTable.load(bench.result / "test.parquet").values, made["test"][1])
     assert bench.log.summaries["test/macro_ap"] == read(bench, "metrics.json")["test"]["macro_ap"]
     assert len(bench.log.tables["per_label"][1]) == 8
@@ -202,11 +211,131 @@ def test_confusion_counts_the_labelled_texts(single):
     bench, made = single
     split, logits, _ = made["test"]
     known = split.labels >= 0
+    expected = confusion_matrix(split.labels[known], logits[known].argmax(axis=1)).tolist()
     table = pd.read_csv(bench.result / "confusion.csv", index_col="label")
-    assert (
-        table.to_numpy().tolist()
-        == confusion_matrix(split.labels[known], logits[known].argmax(axis=1)).tolist()
+    assert table.to_numpy().tolist() == expected
+    columns, rows = bench.log.tables["confusion"]
+    assert columns == ["true", "predicted", "count"]
+    pairs = [[LABELS[i], LABELS[j], expected[i][j]] for i in range(3) for j in range(3)]
+    assert json.loads(json.dumps(rows)) == pairs
+
+
+def test_confusion_counts_each_label_at_its_threshold(multi):
+    bench, made = multi
+    split, logits, _ = made["test"]
+    calibration = read(bench, "calibration.json")
+    probable = expit(logits.astype(np.float64) / calibration["temperature"]).astype(np.float32)
+    decided = probable >= np.array([calibration["thresholds"][label] for label in LABELS])
+    expected = []
+    for i, label in enumerate(LABELS):
+        known = ~np.isnan(split.labels[:, i])
+        matrix = multilabel_confusion_matrix(split.labels[known, i], decided[known, i], labels=[1])
+        expected.append([label, *matrix[0].ravel().tolist()])  # tn, fp, fn, tp
+    table = pd.read_csv(bench.result / "confusion.csv")
+    assert table.columns.tolist() == ["label", "tn", "fp", "fn", "tp"]
+    assert table.to_numpy().tolist() == expected
+    columns, rows = bench.log.tables["confusion"]
+    assert columns == table.columns.tolist()
+    assert json.loads(json.dumps(rows)) == expected
+
+
+@pytest.mark.parametrize("number", [1, 2, 28, 70])
+def test_confusion_of_any_number_of_labels_can_be_drawn(tmp_path, number):
+    counts = np.random.default_rng(number).integers(0, 2000, (number, 4))
+    counts[-1] = 0  # no text of that label is known
+    names = pd.Index([f"$label {i} {'x' * i}" for i in range(number)], name="label")
+    draw_label_confusion(pd.DataFrame(counts, index=names), tmp_path / "confusion.png")
+    height, width, _ = matplotlib.image.imread(tmp_path / "confusion.png").shape
+    assert height < 2400
+    assert width < 1000
+
+
+def drawn(folder, kind, monkeypatch, change=None):
+    """Evaluate made-up answers; return the bench, the splits, and the axes of the reliability diagram."""
+    figures = []
+    save = reliability_diagram.save_png
+    monkeypatch.setattr(
+        reliability_diagram, "save_png", lambda figure, path: [figures.append(figure), save(figure, path)]
     )
+    bench, made = evaluated(folder, kind, change)
+    return bench, made, figures[0].axes
+
+
+def line(axes, begins):
+    return next(each.get_xydata() for each in axes.lines if begins in str(each.get_label()))
+
+
+def curve(truth, probable):
+    frequency, mean = calibration_curve(truth, probable.astype(np.float64), n_bins=15)
+    return np.stack([mean, frequency], axis=1)
+
+
+def test_reliability_diagram_of_classes_shows_the_calibration_error(tmp_path, monkeypatch):
+    bench, made, (axes, below) = drawn(tmp_path, "single_label", monkeypatch)
+    split, logits, _ = made["test"]
+    known = split.labels >= 0
+    right = logits[known].argmax(axis=1) == split.labels[known]
+    for name, temperature in (("after", read(bench, "calibration.json")["temperature"]), ("before", 1)):
+        top = softmax(logits[known].astype(np.float64) / temperature, axis=1).max(axis=1)
+        np.testing.assert_allclose(line(axes, name), curve(right, top), atol=1e-6)
+    counts = np.array([bar.get_height() for bar in below.patches if hasattr(bar, "get_height")])
+    shown = line(axes, "after")
+    error = np.average(np.abs(shown[:, 0] - shown[:, 1]), weights=counts[counts > 0])
+    assert counts.sum() == known.sum()
+    assert error == pytest.approx(read(bench, "metrics.json")["test"]["calibration_error"], abs=1e-9)
+
+
+def test_reliability_diagram_of_labels_pools_them_and_shows_each(tmp_path, monkeypatch):
+    def never_angry(made):
+        made["test"][0].labels[:, 1] = 0
+
+    bench, made, (axes, below) = drawn(tmp_path, "multi_label", monkeypatch, never_angry)
+    split, logits, _ = made["test"]
+    defined = [0, 2]
+    labels, known = split.labels[:, defined], ~np.isnan(split.labels[:, defined])
+    for name, temperature in (("after, t", read(bench, "calibration.json")["temperature"]), ("before", 1)):
+        probable = expit(logits[:, defined].astype(np.float64) / temperature).astype(np.float32)
+        np.testing.assert_allclose(line(axes, name), curve(labels[known], probable[known]), atol=1e-6)
+    probable = expit(logits[:, defined] / read(bench, "calibration.json")["temperature"])
+    faint = [each.get_xydata() for each in axes.lines if each.get_color() == FAINT]
+    errors = []
+    for i, shown in enumerate(faint):
+        truth, scores = labels[known[:, i], i], probable[known[:, i], i]
+        np.testing.assert_allclose(shown, curve(truth, scores), atol=1e-6)
+        counts = np.histogram(scores, bins=15, range=(0, 1))[0]
+        errors.append(np.average(np.abs(shown[:, 0] - shown[:, 1]), weights=counts[counts > 0]))
+    assert len(errors) == 2
+    assert np.mean(errors) == pytest.approx(
+        read(bench, "metrics.json")["test"]["calibration_error"], abs=1e-9
+    )
+    counts = [bar.get_height() for bar in below.patches if hasattr(bar, "get_height")]
+    assert counts == np.histogram(probable[known], bins=15, range=(0, 1))[0].tolist()
+
+
+def test_counts_are_written_short():
+    counts = [0, 999, 1000, 1999, 9999, 10_000, 999_999, 1_000_000, 12_345_678]
+    expected = ["0", "999", "1k", "1.9k", "9.9k", "10k", "999k", "1M", "12M"]
+    assert [reliability_diagram.short(count) for count in counts] == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calibration_error_agrees_with_torchmetrics(seed):
+    rng = np.random.default_rng(seed)
+    probable = rng.beta(0.5, 0.5, 3000).astype(np.float32)
+    probable[:3] = 0, 0.999999, 1
+    truth = (rng.random(3000) < probable**2).astype(np.int64)
+    capped = np.minimum(probable, np.float32(0.9999999))  # torchmetrics gives 1 a bin of its own
+    expected = binary_calibration_error(torch.from_numpy(capped), torch.from_numpy(truth), n_bins=15)
+    assert into_bins(probable, truth).error == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_without_a_defined_label_there_is_no_reliability_diagram(tmp_path):
+    def never(made):
+        made["test"][0].labels[:] = 0
+
+    bench, _ = evaluated(tmp_path, "multi_label", never)
+    assert bench.log.pictures == ["confusion_matrix"]
+    assert read(bench, "metrics.json")["test"]["calibration_error"] is None
 
 
 def test_labels_without_positives_in_test_are_undefined_left_out_and_counted(tmp_path, multi):

@@ -8,7 +8,7 @@ import pytest
 from measuring import make_bench
 
 from distill.charts import new_figure
-from distill.stages.frontier import collect, draw, format_table
+from distill.stages.frontier import collect, draw, format_table, place_on_frontier
 from distill.stages.frontier.labels import Label, place_labels
 
 MACHINE = {"processor": "Example CPU", "threads": 1}
@@ -47,6 +47,7 @@ def comparison_of(folder, quality=None, latency=None, metric="macro_ap"):
         name: {
             "parameters": int(ms * 1_000_000),
             "bytes": {"deployed": int(ms * 2_000_000)},
+            "peak_memory_bytes": 50_000_000,
             "onnx": {"latency_p50_ms": ms / 2, "latency_p90_ms": ms, "throughput": 1000 / ms},
         }
         for name, ms in (LATENCY if latency is None else latency).items()
@@ -160,6 +161,22 @@ def test_hypervolume_is_counted_from_the_recorded_reference(tmp_path):
     found = json.loads((bench.result / "frontier.json").read_text(encoding="utf-8"))["hypervolume"]
     assert found["reference"] == {"quality": 0.0, "latency_p90_ms": 1000.0}
     assert found["value"] == pytest.approx(0.8 * (3 - math.log10(0.5)) + 0.1 * (3 - 1))
+
+
+def test_a_contribution_is_what_the_area_loses_without_the_arm(tmp_path):
+    bench = make_bench(tmp_path / "bench")
+    values = {"teacher": 0.9, "baseline": 0.8, "cnn/kd/seed0": 0.82, "mean/kd/seed0": 0.71}
+    comparison = comparison_of(tmp_path, values)
+    draw(comparison, experiment="reviews", bench=bench)
+    gains = {
+        name: place_on_frontier(bench.result, name)["frontier/hypervolume_contribution"] for name in values
+    }
+    assert gains["teacher"] == pytest.approx((0.9 - 0.82) * (3 - 1))
+    assert gains["cnn/kd/seed0"] == pytest.approx((0.82 - 0.8) * (1 - math.log10(1.0)))
+    assert gains["mean/kd/seed0"] == pytest.approx(
+        0.71 * (3 - math.log10(0.25)) - 0.71 * (3 - math.log10(0.5))
+    )
+    assert place_on_frontier(bench.result, "mean/kd/seed0")["frontier/on_front"] is True
 
 
 @pytest.mark.parametrize("spread", [0.0005, 0.01, 1.0])

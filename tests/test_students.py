@@ -13,9 +13,11 @@ import torch
 from numpy.testing import assert_allclose
 
 from distill.contracts import BuildContext, Task, TextClassifier
+from distill.corpus import Corpus, Split
 from distill.export import export_onnx
 from distill.inference import OnnxModel, predict_logits
 from distill.model_folder import read_model, write_model
+from distill.trained_model import write_trained_model
 from students.bilstm import BiLSTM, reversed_rows
 from students.configs import BiLSTMConfig, MeanEmbeddingConfig, TextCNNConfig, WordStudentConfig
 from students.embeddings import WordEmbedding, fill_vectors
@@ -200,6 +202,45 @@ def test_saved_and_read_back_a_student_answers_the_same(config, tmp_path):
     assert again.tokenizer.statistics(AWKWARD) == classifier.tokenizer.statistics(AWKWARD)
     assert np.array_equal(predict_logits(again, AWKWARD), predict_logits(classifier, AWKWARD))
     assert not any("pickle" in p.name or p.suffix in {".pkl", ".pt", ".bin"} for p in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["/far/away/a.vec", "vectors/a.vec", "~/a.vec"])
+def test_a_saved_student_names_its_vectors_without_their_path_and_needs_them_no_more(
+    tmp_path, monkeypatch, path
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = path.replace("/far", str(tmp_path))
+    config = MeanEmbeddingConfig.model_validate({"embeddings": {"kind": "file", "path": path}})
+    file = config.embeddings.file(tmp_path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("film 1 2\nlove 3 4\n", encoding="utf-8")
+    classifier = config.build(context(base_folder=tmp_path))
+    expected = predict_logits(classifier, AWKWARD)
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    write_model(saved, classifier, config, TASK, "student")
+    file.unlink()
+    assert json.loads((saved / "model.json").read_text())["config"]["embeddings"]["path"] == "a.vec"
+    assert np.array_equal(predict_logits(read_model(saved).classifier(), AWKWARD), expected)
+    assert not [each for each in saved.iterdir() if str(tmp_path).encode() in each.read_bytes()]
+
+
+def test_coverage_says_that_a_vec_file_has_no_subwords(tmp_path):
+    (tmp_path / "a.vec").write_text("film 1 2\nlove 3 4\n", encoding="utf-8")
+    split = Split(("1", "2"), ("love this film", "film"), np.zeros((2, 3), dtype=np.float32))
+    corpus = Corpus(TASK, split, split, split, split)
+    notes = {}
+    for embeddings in ({"kind": "file", "path": "a.vec"}, SMALL["embeddings"]):
+        config = MeanEmbeddingConfig.model_validate({"embeddings": embeddings})
+        folder = tmp_path / config.embeddings.kind
+        folder.mkdir()
+        classifier = config.build(context(base_folder=tmp_path))
+        write_trained_model(folder, classifier, config, corpus, "student", {})
+        coverage = json.loads((folder / "coverage.json").read_text(encoding="utf-8"))
+        assert set(coverage) == {"train", "test"}
+        notes[config.embeddings.kind] = [coverage[name].get("note") for name in ("train", "test")]
+    told = "the vectors have no subwords: unknown words fall back to one `unk` vector"
+    assert notes == {"file": [told, told], "random": [None, None]}
 
 
 WHOLE_WORDS = MeanEmbeddingConfig.model_validate(

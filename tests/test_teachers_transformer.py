@@ -1,5 +1,6 @@
 """The transformer teacher, against transformers itself on the same weights."""
 
+import json
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -95,7 +96,7 @@ def test_truncation_keeps_the_closing_token(bert):
 
 
 def test_it_is_saved_without_its_first_weights_or_any_path(bert, tmp_path):
-    config = TransformerTeacherConfig(weights="bert")
+    config = TransformerTeacherConfig(weights=str(bert))
     task = Task("single_label", LABELS)
     classifier = config.build(BuildContext(task, tiny.TEXTS, 0, tmp_path, None))
     expected = predict_logits(classifier, tiny.TEXTS)
@@ -103,7 +104,26 @@ def test_it_is_saved_without_its_first_weights_or_any_path(bert, tmp_path):
     write_model(tmp_path / "saved", classifier, config, task, "teacher")
     shutil.rmtree(bert)
     assert_allclose(predict_logits(read_model(tmp_path / "saved").classifier(), tiny.TEXTS), expected, rtol=0)
-    assert str(tmp_path) not in (tmp_path / "saved" / "architecture.json").read_text()
+    assert json.loads((tmp_path / "saved" / "model.json").read_text())["config"]["weights"] == bert.name
+    written = (tmp_path / "saved").iterdir()
+    assert not [path for path in written if str(bert.parent).encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "name"),
+    [
+        ({"weights": "/home/me/models/bert"}, "bert"),
+        ({"weights": "../models/bert/"}, "bert"),
+        ({"weights": "."}, "weights"),
+        ({"weights": "package:some-weights"}, "package:some-weights"),
+        ({"weights": "google-bert/bert", "revision": "0" * 40}, "google-bert/bert"),
+    ],
+)
+def test_a_folder_of_weights_is_known_by_its_name_alone(knobs, name):
+    config = TransformerTeacherConfig(**knobs)
+    assert config.portable()["weights"] == name
+    assert TransformerTeacherConfig.model_validate(config.portable()).portable() == config.portable()
+    assert config.origin() == f"transformer, {name}" + (f" at {'0' * 40}" if "revision" in knobs else "")
 
 
 def test_dropout_is_a_knob_and_holds_in_training_only(bert):

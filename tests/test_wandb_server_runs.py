@@ -3,16 +3,12 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
-from wandb_rounds import PROJECT, content, folder, fresh, rows, start
+from wandb_rounds import PROJECT, fresh, rows, start
 from wandb_server.runs import make_run
-
-from distill.contracts import Artifact
-from distill.tracking import open_tracker
 
 
 def test_a_run_is_read_back_as_it_was_logged(wandb, wandb_api):
@@ -157,65 +153,3 @@ def test_a_run_is_changed_and_deleted(wandb_api, five_runs):
     again.delete()
     wandb_api.flush()
     assert [run.id for run in wandb_api.runs(PROJECT)] == ["run0", "run2", "run3", "run4"]
-
-
-class Notes:
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
-
-
-def test_what_distill_tracks_is_read_back(wandb_login, tmp_path):
-    notes = Notes()
-    tracker = open_tracker(
-        mode="auto",
-        project="distill",
-        entity=None,
-        experiment="quick",
-        store_root=tmp_path / "store",
-        tags=["fast"],
-        progress=notes,
-    )
-    matplotlib.image.imsave(tmp_path / "roc.png", np.zeros((4, 4)))
-    for box, uses in (("teacher", ()), ("student", ("teacher/bert",))):
-        about = {"name": f"{box}/0", "job_type": box, "key": box * 8, "config": {"seeds": [0]}}
-        with tracker.run(**about, history=tmp_path / f"{box}.jsonl") as log:
-            for step in range(1, 4):
-                log.metrics({"loss": 1 / step}, step)
-            log.table("per_label", ["label", "f1"], [["joy", 0.5], ["fear", None]])
-            log.picture("roc", tmp_path / "roc.png")
-            log.summary({"test/macro_ap": 0.25})
-            model = folder(tmp_path, box, weights=box)
-            name = "teacher/bert" if box == "teacher" else "cnn/kd/0"
-            log.artifact(Artifact(name, box, model, {"macro_ap": 0.25}, ("best",), uses))
-    assert (tracker.close(), notes.texts) == ("", [])
-
-    import wandb
-
-    api = wandb.Api()
-    teacher, student = api.runs(PROJECT, filters={"group": "quick", "tags": "fast"})
-    assert (teacher.job_type, student.job_type, student.state, student.name) == (
-        "teacher",
-        "student",
-        "finished",
-        "student/0",
-    )
-    assert student.config == {"fingerprint": "student" * 8, "seeds": [0]}
-    assert [(row["_step"], row["step"], row["loss"]) for row in rows(student)] == [
-        (step, step, 1 / step) for step in range(1, 4)
-    ]
-    assert student.summary["test/macro_ap"] == 0.25
-    assert api.artifact(f"{PROJECT}/run-{student.id}-per_label:latest").get("per_label").data[0] == [
-        "joy",
-        0.5,
-    ]
-    with student.file(student.summary["roc"]["path"]).download(tmp_path / "pictures") as picture:
-        assert Path(picture.name).read_bytes() == (tmp_path / "roc.png").read_bytes()
-    published = api.artifact(f"{PROJECT}/cnn-kd-0:best")
-    assert (published.type, published.metadata["macro_ap"]) == ("student", 0.25)
-    assert published.logged_by().id == student.id
-    assert [one.name for one in student.used_artifacts()] == ["teacher-bert:v0"]
-    assert [run.id for run in api.artifact(f"{PROJECT}/teacher-bert:best").used_by()] == [student.id]
-    assert content(api, "cnn-kd-0:best", tmp_path) == {"weights": "student"}

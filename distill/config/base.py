@@ -132,6 +132,13 @@ class ModelConfig(Config):
         """Return what the config looks like in fingerprints: all knobs, but for paths and `training`."""
         return self.model_dump(mode="json", exclude={"training"})
 
+    def portable(self) -> Mapping[str, Any]:
+        """Return what a model folder says of the config: all knobs but `training`, and of paths the names.
+
+        The folder may be published, so that it tells nothing of this machine; loading reads no such path.
+        """
+        return self.model_dump(mode="json", exclude={"training"})
+
 
 class StudentConfig(ModelConfig):
     """The base of every student's config."""

@@ -83,10 +83,7 @@ class PretrainedModelConfig(ModelConfig):
         """Return the kind with a hub name, a package, or the name of a folder."""
         if self.weights is None:
             return self.kind
-        named = f"{self.weights} at {self.revision}" if self.revision else self.weights
-        return (
-            f"{self.kind}, {named if self.revision or self.weights.startswith(PACKAGE) else Path(named).name}"
-        )
+        return f"{self.kind}, {self._name_of_weights}" + (f" at {self.revision}" if self.revision else "")
 
     def licence(self) -> str | None:
         """Return the licence that a package of weights states for itself; None for other weights."""
@@ -99,6 +96,17 @@ class PretrainedModelConfig(ModelConfig):
         """Return all knobs, but for a path or package, which count by content."""
         left_out = {"training", "sha256"} if self.revision else {"training", "sha256", "weights"}
         return self.model_dump(mode="json", exclude=left_out)
+
+    def portable(self) -> Mapping[str, Any]:
+        """Return all knobs but `training`; of a folder of weights its name."""
+        return {**super().portable(), "weights": self._name_of_weights}
+
+    @property
+    def _name_of_weights(self) -> str | None:
+        """A hub name or a package as it is; of a folder the last part of its path, which others may know."""
+        if self.weights is None or self.revision or self.weights.startswith(PACKAGE):
+            return self.weights
+        return Path(self.weights).name or "weights"
 
     def save(self, classifier: TextClassifier, folder: Path) -> None:
         """Write the tokenizer and the architecture, which is all that loading needs beside the weights."""

@@ -19,9 +19,9 @@ VERSIONS: Mapping[str, int] = {
     "teacher": 1,
     "soft_targets": 1,
     "student": 1,
-    "evaluation": 2,
+    "evaluation": 3,
     "speed": 1,
-    "frontier": 1,
+    "frontier": 2,
     "artifacts": 1,
 }
 """Raised when a stage's arithmetic changes, so that older results are not taken for new ones."""

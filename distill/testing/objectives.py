@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from distill.contracts import Targets, Task
 from distill.testing.examples import LABEL_NAMES, SEED, TEXTS, labelled
+from distill.testing.failures import fail, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,14 +35,14 @@ def check_objective(config: ObjectiveConfig, *, label_names: Sequence[str] = LAB
         AssertionError: says what is wrong and how to mend it.
     """
     if not config.tasks:
-        _fail(config, "it serves no kind of task", "name some in `tasks`")
+        fail(config, "it serves no kind of task", "name some in `tasks`")
     for kind in sorted(config.tasks):
         task = Task(kind, tuple(label_names))
         counts = dict.fromkeys(label_names, (4, 10))
         try:
             objective = config.build(task, counts)
         except Exception as error:
-            raise AssertionError(f"{_name(config)}: it cannot be built for {kind}: {error!r}") from error
+            raise AssertionError(f"{name_of(config)}: it cannot be built for {kind}: {error!r}") from error
         _check(config, objective, task)
 
 
@@ -54,10 +55,10 @@ def _check(config: ObjectiveConfig, objective: Objective, task: Task) -> None:
         remedy = (
             "sum over rows and divide by nothing: the training loop divides by the rows of the whole step"
         )
-        _fail(config, f"a batch's loss is {whole:.6g}, but its parts add up to {parts:.6g}", remedy)
+        fail(config, f"a batch's loss is {whole:.6g}, but its parts add up to {parts:.6g}", remedy)
     turned = _loss(config, objective, logits.flip(0), _rows(targets, slice(None, None, -1)))
     if not torch.isclose(whole, turned, rtol=TOLERANCE, atol=TOLERANCE):
-        _fail(config, "the loss depends on the order of rows", "treat every row alike")
+        fail(config, "the loss depends on the order of rows", "treat every row alike")
     _check_gradient(config, objective, logits, targets, "ordinary logits")
     _check_gradient(config, objective, logits.sign() * LARGE, targets, f"logits of {LARGE:,.0f}")
     _check_gradient(config, objective, logits, _unlabelled(targets), "rows without any known label")
@@ -92,17 +93,17 @@ def _terms(
         without = (
             "" if config.needs_soft_targets else " (needs_soft_targets is false, so teacher_logits is None)"
         )
-        message = f"{_name(config)}: it failed on a batch{without}: {type(error).__name__}: {error}"
+        message = f"{name_of(config)}: it failed on a batch{without}: {type(error).__name__}: {error}"
         raise AssertionError(message) from error
 
 
 def _loss(config: ObjectiveConfig, objective: Objective, logits: Tensor, targets: Targets) -> Tensor:
     terms = _terms(config, objective, logits, targets)
     if "loss" not in terms:
-        _fail(config, f"it gave the terms {', '.join(terms) or 'none'}", "call the one to minimise `loss`")
+        fail(config, f"it gave the terms {', '.join(terms) or 'none'}", "call the one to minimise `loss`")
     for name, value in terms.items():
         if not isinstance(value, torch.Tensor) or value.shape != () or value.dtype != torch.float32:
-            _fail(config, f"the term {name} is no float32 scalar", "sum over rows and labels, in float32")
+            fail(config, f"the term {name} is no float32 scalar", "sum over rows and labels, in float32")
     found: Tensor = terms["loss"]
     return found
 
@@ -113,7 +114,7 @@ def _check_gradient(
     logits = logits.clone().requires_grad_()
     loss = _loss(config, objective, logits, targets)
     if not loss.requires_grad:
-        _fail(
+        fail(
             config, "no gradient reaches the student's logits", "compute the loss from them without detaching"
         )
     loss.backward()  # type: ignore[no-untyped-call]
@@ -121,12 +122,4 @@ def _check_gradient(
         bool(torch.isfinite(loss)) and logits.grad is not None and bool(torch.isfinite(logits.grad).all())
     ):
         remedy = "mask unknown labels (NaN, -1), and use logsigmoid or log_softmax instead of log"
-        _fail(config, f"its loss or gradient is not finite for {when}", remedy)
-
-
-def _fail(config: ObjectiveConfig, found: str, remedy: str) -> NoReturn:
-    raise AssertionError(f"{_name(config)}: {found}; {remedy}")
-
-
-def _name(config: ObjectiveConfig) -> str:
-    return type(config).__name__
+        fail(config, f"its loss or gradient is not finite for {when}", remedy)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill.errors import TrackingError
 from distill.tracking.journal import ROWS, Line
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Delivery:
         self.run = run
         self.rows_sent = 0
         self._there = run.starting_step
-        self._folder = folder
+        self._folder = folder.resolve()
         self._on_published = on_published
 
     def send(self, line: Line, row: int, at: Path | None = None) -> None:
@@ -53,7 +54,7 @@ class Delivery:
             return dict(line["values"])
         if line["event"] == "table":
             return {line["name"]: _table(line["columns"], line["rows"])}
-        place = at or self._folder / line["path"]
+        place = at or (self._folder / line["path"]).resolve()
         return {line["name"]: _picture(place)}
 
     def _publish(self, line: Line) -> None:
@@ -70,7 +71,7 @@ class Delivery:
         return sum(path.stat().st_size for path in self._files_of(line))
 
     def _files_of(self, line: Line) -> list[Path]:
-        return files_of(self._folder / line["folder"]) if line["folder"] else []
+        return files_of((self._folder / line["folder"]).resolve()) if line["folder"] else []
 
 
 def make_artifact(line: Line, folder: Path) -> wandb.Artifact:
@@ -79,8 +80,9 @@ def make_artifact(line: Line, folder: Path) -> wandb.Artifact:
 
     metadata = {**line["metadata"], "uses": line["uses"]}
     artifact = wandb.Artifact(safe_name(line["name"]), line["type"], metadata=metadata)
-    for path in files_of(folder / line["folder"]) if line["folder"] else ():
-        name = path.relative_to(folder / line["folder"]).as_posix()
+    place = (folder / (line["folder"] or ".")).resolve()
+    for path in files_of(place) if line["folder"] else ():
+        name = path.relative_to(place).as_posix()
         # immutable: read where it lies, in the store, instead of copying every checkpoint once more
         artifact.add_file(str(path), name=name, policy="immutable")
     for name, content in line["documents"].items():
@@ -108,4 +110,6 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> wandb.Table
 def _picture(path: Path) -> wandb.Image | wandb.Html:
     import wandb
 
+    if not path.is_file():  # wandb would take the name for the page itself
+        raise TrackingError(f"{path}: the picture is gone")
     return wandb.Html(str(path), inject=False) if path.suffix == ".html" else wandb.Image(str(path))

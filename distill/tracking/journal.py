@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from distill.contracts import Artifact, Recorded
+from distill.tracking.redaction import redacted
 
 Line: TypeAlias = "dict[str, Any]"
 
@@ -77,7 +78,7 @@ class Journal:
     def artifact(self, artifact: Artifact) -> None:
         """Append what was published, and where its folder lies, as seen from the journal."""
         folder = self._relative(artifact.folder) if artifact.folder else None
-        self._append("artifact", **(asdict(artifact) | {"folder": folder}))
+        self._append("artifact", **redacted(asdict(artifact) | {"folder": folder}))
 
     def mark(self, key: str) -> None:
         """Append that all of a step's lines are there."""

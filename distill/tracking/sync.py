@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -108,16 +109,25 @@ def synchronise(path: Path, folder: Path) -> int:
     lines = settled(written)
     run = open_run(about, folder)
     delivery = Delivery(run, path.parent, on_published=crown)
-    row = 0
-    for line in lines:
-        send_patiently(delivery, line, row, None)
-        row += line["event"] in ROWS
+    try:
+        _send(delivery, lines)
+    except BaseException:
+        with suppress(Exception):
+            finish(run, 1)
+        raise
     finish(run, _exit_code(lines))
     place = f"{run.entity}/{run.project}"
     heal(place, about["id"], path, lines, folder)
     check(place, about["id"], lines)
     write_receipt(path, {"server": server(), "project": place})
     return delivery.rows_sent
+
+
+def _send(delivery: Delivery, lines: Sequence[Line]) -> None:
+    row = 0
+    for line in lines:
+        send_patiently(delivery, line, row, None)
+        row += line["event"] in ROWS
 
 
 def check(place: str, run_id: str, lines: Sequence[Line]) -> None:

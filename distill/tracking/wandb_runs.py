@@ -17,8 +17,10 @@ from distill.tracking.wandb_settings import REQUEST_SECONDS, run_settings, serve
 if TYPE_CHECKING:
     import wandb
 
-PATIENCE_SECONDS = 20.0
-"""The longest wait for a server that is silent: wandb's own limit does not hold then."""
+PATIENCE_SECONDS = 5.0
+"""After so long it is asked again and again whether the server still answers; one that does not is not waited for."""
+LONGEST_SECONDS = 30.0
+"""How long a server may keep us waiting that answers, but does not take what it is sent. Uploads may take longer."""
 UPLOAD_BYTES_PER_SECOND = 250_000
 """The slowest upload that is waited for, as long as the server answers at all."""
 
@@ -55,7 +57,7 @@ def send_patiently(delivery: Delivery, line: Line, row: int, at: Path | None) ->
     if line["event"] != "artifact":
         delivery.send(line, row, at)
         return
-    longer = delivery.bytes_of(line) / UPLOAD_BYTES_PER_SECOND
+    longer = LONGEST_SECONDS + delivery.bytes_of(line) / UPLOAD_BYTES_PER_SECOND
     within(PATIENCE_SECONDS, lambda: delivery.send(line, row, at), longer=longer, alive=server_answers)
 
 
@@ -65,7 +67,7 @@ def finish(run: wandb.Run, exit_code: int) -> None:
     Raises:
         TimeoutError: the server stopped answering.
     """
-    within(PATIENCE_SECONDS, lambda: run.finish(exit_code))
+    within(PATIENCE_SECONDS, lambda: run.finish(exit_code), longer=LONGEST_SECONDS, alive=server_answers)
 
 
 def server_answers() -> bool:

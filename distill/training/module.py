@@ -60,6 +60,10 @@ class DistillationModule(LightningModule):
         """The validation metric that chooses weights, as `validation/macro_ap`."""
         return f"validation/{selection_metric_name(self._task)}"
 
+    def on_train_start(self) -> None:
+        """Begin to count texts a second."""
+        self._texts, self._logged_at = 0, time.perf_counter()
+
     def training_step(self, batch: list[MicroBatch], batch_idx: int) -> None:  # noqa: ARG002
         """Do one optimiser step."""
         # drawn from seed and step, not carried along, so that a resumed run drops out the same units
@@ -134,6 +138,10 @@ class DistillationModule(LightningModule):
         self.log(self.metric_name, value, logger=False)
         if self.logger is not None:
             self.logger.log_metrics({self.metric_name: value}, step=self._step)
+        self._texts, self._logged_at = (
+            0,
+            time.perf_counter(),
+        )  # the time of a validation is no time of training
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with a linear warm-up and a linear fall to 0."""

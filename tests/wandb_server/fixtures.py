@@ -38,6 +38,18 @@ def running_server(folder: Path) -> Iterator[WandbServer]:
     )
 
 
+@contextmanager
+def logged_in(server: WandbServer, folder: Path) -> Iterator[None]:
+    """Log wandb in to the server by the environment; what it writes stays below the folder."""
+    with patch.dict(os.environ):  # what the SDK adds of its own, such as a sweep's project, goes away again
+        for name in [name for name in os.environ if name.startswith("WANDB_")]:
+            del os.environ[name]
+        os.environ.update(environment(server, folder))
+        yield
+        if "wandb" in sys.modules:
+            stop_service()  # the next test's settings are read by a process of its own
+
+
 @pytest.fixture
 def wandb_server(tmp_path: Path) -> Iterator[WandbServer]:
     """A server that remembers nothing yet; nobody is logged in to it."""
@@ -48,13 +60,8 @@ def wandb_server(tmp_path: Path) -> Iterator[WandbServer]:
 @pytest.fixture
 def wandb_login(wandb_server: WandbServer, tmp_path: Path) -> Iterator[WandbServer]:
     """The server, with wandb logged in to it by the environment, for processes that a test starts too."""
-    with patch.dict(os.environ):  # what the SDK adds of its own, such as a sweep's project, goes away again
-        for name in [name for name in os.environ if name.startswith("WANDB_")]:
-            del os.environ[name]
-        os.environ.update(environment(wandb_server, tmp_path))
+    with logged_in(wandb_server, tmp_path):
         yield wandb_server
-        if "wandb" in sys.modules:
-            stop_service()  # the next test's settings are read by a process of its own
 
 
 @pytest.fixture

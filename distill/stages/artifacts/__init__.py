@@ -13,7 +13,7 @@ from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
 from distill.model_folder import DESCRIPTION
-from distill.result_files import METRICS, SPEED, TIMED, costs_of, read_json, write_json
+from distill.result_files import COVERAGE, METRICS, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def assemble(
         metrics["speed"] = _speed_of(speed, measured_as)
     write_json(bench.result / METRICS, metrics)
     bench.log.summary(_summary(metrics))
-    card = model_card(read_json(model / DESCRIPTION), metrics, facts or CardFacts())
+    description, coverage = read_json(model / DESCRIPTION), read_json(model / COVERAGE)
+    card = model_card(description, metrics, coverage, facts or CardFacts())
     (bench.result / CARD).write_text(card, encoding="utf-8")
     write_json(bench.result / CHECKSUMS, _checksums(bench.result))
 

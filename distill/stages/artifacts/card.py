@@ -47,12 +47,15 @@ class CardFacts:
     """The training section as it was resolved."""
 
 
-def model_card(description: Mapping[str, Any], metrics: Mapping[str, Any], facts: CardFacts) -> str:
+def model_card(
+    description: Mapping[str, Any], metrics: Mapping[str, Any], coverage: Mapping[str, Any], facts: CardFacts
+) -> str:
     """Return the card as Markdown.
 
     Args:
         description: the content of `model.json`.
         metrics: `validation` and `test` figures, and `speed` where it was measured.
+        coverage: the content of `coverage.json`.
         facts: what only the experiment knows.
     """
     sections = {
@@ -60,7 +63,7 @@ def model_card(description: Mapping[str, Any], metrics: Mapping[str, Any], facts
         "## Labels": _labels(description),
         "## Quality": _quality(metrics),
         "## Speed and size": _speed(metrics.get("speed")),
-        "## How it was made": _making(description, facts),
+        "## How it was made": [*_making(description, facts), _coverage(coverage["test"])],
         "## Licences": [f"- data: {facts.data_licence}", f"- weights: {facts.weights_licence}"],
         "## Use": _use(),
     }
@@ -143,6 +146,14 @@ def _making(description: Mapping[str, Any], facts: CardFacts) -> list[str]:
         f"- student: {_settings(description['config'])}",
         f"- training: {_settings(facts.training)}",
     ]
+
+
+def _coverage(test: Mapping[str, Any]) -> str:
+    rates = (
+        f"{test['out_of_vocabulary_rate']:.1%} of tokens unknown, {test['truncation_rate']:.1%} of texts cut"
+    )
+    note = f"; {test['note']}" if "note" in test else ""
+    return f"- vocabulary, on test: {rates}{note}"
 
 
 def _settings(found: Mapping[str, Any]) -> str:

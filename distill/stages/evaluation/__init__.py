@@ -1,6 +1,7 @@
 """How good a model is: validation fixes temperature and thresholds, test is read with them.
 
-Writes every example's logits, `calibration.json`, `metrics.json`, `per_label.csv` and pictures of the test split.
+Writes every example's logits, `calibration.json`, `metrics.json`, `per_label.csv`, and for the test split
+`confusion.csv` and pictures.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from distill.inference import CALIBRATION
 from distill.metrics import selection_metric_name
 from distill.result_files import METRICS, PER_LABEL_SUMMARY, write_json
 from distill.stages.evaluation.calibration import calibrate
-from distill.stages.evaluation.confusion import confusion, draw_confusion
+from distill.stages.evaluation.confusion import write_confusion
 from distill.stages.evaluation.curves import draw_curves, precision_recall_curves, roc_curves
+from distill.stages.evaluation.reliability import reliability
+from distill.stages.evaluation.reliability_diagram import draw_reliability
 from distill.stages.evaluation.scores import Answers, LabelScores, any_label, fidelity, label_table, summarise
 
 if TYPE_CHECKING:
@@ -91,7 +94,7 @@ def _write_tables(tables: Mapping[str, list[LabelScores]], bench: Workbench) -> 
 
 
 def _draw(test: Answers, table: list[LabelScores], bench: Workbench) -> None:
-    """Draw the test split's curves; there are none where every label is undefined."""
+    """Draw the test split; where every label is undefined, there is only the confusion."""
     pictures = []
     if any(row.ap is not None for row in table):
         draw_curves(
@@ -111,10 +114,9 @@ def _draw(test: Answers, table: list[LabelScores], bench: Workbench) -> None:
             path=bench.result / "precision_recall.png",
         )
         pictures += ["roc", "precision_recall"]
-    if test.task.kind == "single_label":
-        counts = confusion(test)
-        counts.to_csv(bench.result / "confusion.csv")
-        draw_confusion(counts, bench.result / "confusion.png")
-        pictures.append("confusion")
+    if reliability(test):
+        draw_reliability(test, bench.result / "calibration.png")
+        pictures.append("calibration")
     for name in pictures:
         bench.log.picture(name, bench.result / f"{name}.png")
+    write_confusion(test, bench.result, bench.log)

@@ -1,25 +1,41 @@
-"""Which class is taken for which: a table and a picture, for a single-label task."""
+"""What is taken for what: counts of the test split, for classes and for independent labels."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from distill.charts import INK, MUTED, new_figure, plain, save_png
+from distill.stages.evaluation.heat_maps import draw_class_confusion, draw_label_confusion
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from distill.contracts import RunLog
     from distill.stages.evaluation.scores import Answers
 
-MOST_NUMBERS = 20
-"""With more classes than this, cells are coloured but not numbered."""
+TABLE, PICTURE = "confusion", "confusion_matrix"
+"""What the dashboard calls them: of a table and a picture of one name it would keep the later one alone."""
+OUTCOMES = ("tn", "fp", "fn", "tp")
 
 
-def confusion(answers: Answers) -> pd.DataFrame:
+def write_confusion(answers: Answers, folder: Path, log: RunLog) -> None:
+    """Write `confusion.csv` and `confusion.png`, and log both."""
+    path = folder / "confusion.png"
+    if answers.task.kind == "single_label":
+        counts = class_confusion(answers)
+        draw_class_confusion(counts, path)
+        log.table(TABLE, ["true", "predicted", "count"], _long(counts))
+    else:
+        counts = label_confusion(answers)
+        draw_label_confusion(counts, path)
+        log.table(TABLE, ["label", *OUTCOMES], [[name, *row] for name, row in _rows(counts)])
+    counts.to_csv(folder / "confusion.csv")
+    log.picture(PICTURE, path)
+
+
+def class_confusion(answers: Answers) -> pd.DataFrame:
     """Return how many texts of each class (row) were given each class (column)."""
     known = answers.labels >= 0
     names = answers.task.label_names
@@ -28,24 +44,25 @@ def confusion(answers: Answers) -> pd.DataFrame:
     return pd.DataFrame(counts, index=pd.Index(names, name="label"), columns=list(names))
 
 
-def draw_confusion(counts: pd.DataFrame, path: Path) -> None:
-    """Draw the counts, coloured by their share of the row."""
-    size = len(counts)
-    figure, (axes,) = new_figure(min(12.0, 3.2 + 0.62 * size), min(11.0, 2.4 + 0.55 * size))
-    values = counts.to_numpy()
-    shares = values / np.maximum(1, values.sum(axis=1, keepdims=True))
-    axes.grid(visible=False)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [plain(str(name)) for name in counts.columns]
-    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(size), names)
-    if size <= MOST_NUMBERS:
-        for (row, column), share in np.ndenumerate(shares):
-            colour = "white" if share > 0.55 else INK
-            axes.text(
-                column, row, str(values[row, column]), ha="center", va="center", color=colour, fontsize=9
-            )
-    axes.set_xlabel("predicted", color=MUTED)
-    axes.set_ylabel("true", color=MUTED)
-    axes.set_title("Test texts by class", loc="left", color=INK, fontsize=12, fontweight="bold")
-    save_png(figure, path)
+def label_confusion(answers: Answers) -> pd.DataFrame:
+    """Return for each label (row) its true and false negatives and positives (columns) at its threshold."""
+    index = pd.Index(answers.task.label_names, name="label")
+    outcomes = {
+        name: ((answers.columns == truth) & (answers.decisions == decision)).sum(axis=0)  # NaN is neither
+        for name, truth, decision in zip(OUTCOMES, (0, 0, 1, 1), (False, True, False, True), strict=True)
+    }
+    return pd.DataFrame(outcomes, index=index)
+
+
+def _long(counts: pd.DataFrame) -> list[list[str | int]]:
+    """Return true class, predicted class and count, a row for each pair of classes."""
+    names = [str(name) for name in counts.columns]
+    return [
+        [true, predicted, count]
+        for true, row in _rows(counts)
+        for predicted, count in zip(names, row, strict=True)
+    ]
+
+
+def _rows(counts: pd.DataFrame) -> list[tuple[str, list[int]]]:
+    return list(zip(map(str, counts.index), counts.to_numpy().tolist(), strict=True))

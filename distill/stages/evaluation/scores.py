@@ -22,14 +22,13 @@ from distill.metrics import (
 )
 from distill.objectives.soft_target import SoftTargetLoss
 from distill.stages.evaluation.calibration import Calibration, best_threshold, decide, log_loss
+from distill.stages.evaluation.reliability import calibration_error
 
 if TYPE_CHECKING:
     from distill.contracts import Array, FloatArray, Task
     from distill.metrics import Doubles
 
 Scores: TypeAlias = "dict[str, float | int | None]"
-
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -137,34 +136,6 @@ def exact_match(answers: Answers) -> float:
     unknown = np.isnan(answers.columns)
     right = unknown | (answers.decisions == (answers.columns == 1))
     return float(right.all(axis=1)[~unknown.all(axis=1)].mean())
-
-
-def calibration_error(answers: Answers) -> float | None:
-    """Return the expected calibration error with 15 equal bins (Naeini et al., 2015; Guo et al., 2017).
-
-    Multi-label: each label's probability against how often it holds, averaged over the defined labels.
-    Single-label: the highest probability against how often that class is right.
-    """
-    probable = answers.probabilities
-    if answers.task.kind == "multi_label":
-        defined = defined_labels(answers.columns)
-        pairs = [pair for pair, ok in zip(known_rows(probable, answers.columns), defined, strict=True) if ok]
-    else:
-        rows = np.flatnonzero(answers.labels >= 0)
-        top = probable[rows].argmax(axis=1)
-        pairs = [(probable[rows, top], (top == answers.labels[rows]).astype(np.int64))]
-    return macro(_calibration_error(*pair) for pair in pairs)
-
-
-def _calibration_error(probable: FloatArray, truth: Array) -> float:
-    import torch
-    from torchmetrics.functional.classification import binary_calibration_error
-
-    below_one = np.minimum(
-        probable, np.nextafter(np.float32(1), np.float32(0))
-    )  # 1 would get a bin of its own
-    tensors = torch.from_numpy(below_one), torch.from_numpy(truth)
-    return float(binary_calibration_error(*tensors, n_bins=CALIBRATION_BINS, norm="l1"))
 
 
 def fidelity(student: Answers, teacher: Answers) -> Scores:

@@ -1,0 +1,156 @@
+"""`distill sync`: what a server lacks is sent, what cannot be is told, and the exit code can be trusted."""
+
+import json
+import shutil
+
+import pytest
+from laboratory import EXPERIMENT, facts, key, publish
+from wandb_rounds import PROJECT, rows
+
+from distill.cli import main
+from distill.tracking import open_tracker
+
+
+class Notes:
+    def note(self, text):
+        pass
+
+    def advance(self, done, total, note=""):
+        pass
+
+
+def open_one(store, mode="offline"):
+    return open_tracker(
+        mode=mode, project="distill", entity=None, experiment=EXPERIMENT, store_root=store, tags=[], progress=Notes()
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with a teacher and a student that have been recorded and not been sent."""
+    place = tmp_path / "store"
+    tracker = open_one(place)
+    with tracker.run(facts("teacher")) as log:
+        log.summary({"test/macro_ap": 0.75})
+        log.mark(key("teacher"))
+        publish(log, place, "teacher")
+    with tracker.run(facts("student")) as log:
+        for step in (10, 20):
+            log.metrics({"train/loss": 1 / step}, step)
+        (place / "results" / "page.html").write_text("<p>frontier</p>")
+        log.picture("page", place / "results" / "page.html")
+        log.mark(key("student"))
+        publish(log, place, "student", "teacher")
+    tracker.close()
+    return place
+
+
+def sync(store, capsys, *arguments):
+    code = main(["sync", *arguments, "--store", str(store)])
+    out, err = capsys.readouterr()
+    return code, [*out.splitlines(), *err.splitlines()]
+
+
+def read_student():
+    import wandb
+
+    return next(run for run in wandb.Api().runs(PROJECT) if run.job_type == "student")
+
+
+def test_everything_is_sent_once_and_told(wandb_login, store, capsys):
+    assert sync(store, capsys) == (
+        0,
+        [
+            "sent     teacher      teacher/0: 0 rows, 1 artifacts",
+            "sent     student      student/0: 3 rows, 1 artifacts",
+            "2 runs, 2 sent",
+        ],
+    )
+    student = read_student()
+    assert [(row["_step"], row["step"]) for row in rows(student)] == [(0, 10), (1, 20), (2, 20)]
+    assert [one.name for one in student.used_artifacts()] == ["laboratory-teacher:v0"]
+    requests = len(wandb_login.requests)
+    assert sync(store, capsys, EXPERIMENT)[1][-1] == "2 runs, 2 there"
+    assert not [asked for asked in wandb_login.requests[requests:] if "Upsert" in asked]
+
+
+def test_what_an_online_run_recorded_later_is_sent_too(wandb_login, store, capsys):
+    sync(store, capsys)
+    tracker = open_one(store)
+    with tracker.run(facts("student")) as log:
+        log.go_on({key("student")})
+        log.summary({"speed/latency_p90_ms": 0.5})
+    tracker.close()
+    assert sync(store, capsys)[1][-1] == "2 runs, 1 sent, 1 there"
+    student = read_student()
+    assert student.summary["speed/latency_p90_ms"] == 0.5
+    assert len(rows(student)) == 3
+
+
+def test_a_file_that_was_lost_behind_its_row_is_sent_again(wandb_login, store, capsys):
+    sync(store, capsys)
+    for receipt in store.glob("history/*/*.sent.json"):
+        receipt.unlink()
+    for lost in (wandb_login.state.folder).rglob("page_*.html"):
+        lost.unlink()
+    shutil.rmtree(store / "wandb" / "wandb")  # the SDK's own copy is gone too; the result itself is there
+    assert sync(store, capsys)[0] == 0
+    student = read_student()
+    with student.file(student.summary["page"]["path"]).download(store / "again") as page:
+        assert page.read() == "<p>frontier</p>"
+    assert len(rows(student)) == 3
+
+
+def test_a_picture_that_is_gone_everywhere_is_told(wandb_login, store, capsys):
+    (store / "results" / "page.html").unlink()
+    code, said = sync(store, capsys)
+    assert code == 1
+    assert said[-1] == "2 runs, 1 sent, 1 failed"
+    assert said[1] == f"failed   student      student/0: {store}/results/page.html: the picture is gone"
+
+
+def test_a_server_that_takes_and_forgets_is_found_out(wandb_login, store, capsys, monkeypatch):
+    monkeypatch.setattr("distill.tracking.sync.SETTLE_SECONDS", 0.1)
+    sync(store, capsys)
+    for receipt in store.glob("history/*/*.sent.json"):
+        receipt.unlink()
+    student = next(
+        run for run in wandb_login.state.project("distill").runs.values() if run.job_type == "student"
+    )
+    student.history.append(json.dumps({"_step": 3, "train/loss": 0.05, "step": 20}))
+    code, said = sync(store, capsys)
+    assert code == 1
+    assert said[1].endswith(": the server has 4 rows, the journal 3")
+
+
+def test_a_run_that_is_being_written_is_left_alone(wandb_login, store, capsys):
+    with open_one(store).run(facts("student")) as log:
+        log.rewind(20)
+        code, said = sync(store, capsys)
+    assert (code, said[1:]) == (
+        0,
+        [
+            "running  student      student/0: another process writes it; give the command again when that has ended",
+            "2 runs, 1 sent, 1 running",
+        ],
+    )
+
+
+def test_what_cannot_be_sent_is_told_in_one_line(wandb_login, store, capsys, monkeypatch, tmp_path):
+    assert sync(store, capsys, "quickstart") == (
+        2,
+        [f"{store}/history: no run of that experiment is recorded (experiments: laboratory)"],
+    )
+    assert sync(tmp_path / "nowhere", capsys) == (
+        2,
+        [f"{tmp_path}/nowhere: no store there; name one with --store"],
+    )
+    wandb_login.down()
+    code, (said,) = sync(store, capsys)
+    assert code == 2
+    assert said.startswith(f"wandb: {wandb_login.url} does not answer (")
+    monkeypatch.delenv("WANDB_API_KEY")
+    assert sync(store, capsys) == (
+        2,
+        [f"wandb: no key for {wandb_login.url}; set WANDB_API_KEY or give `wandb login`"],
+    )
