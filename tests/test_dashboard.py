@@ -1,49 +1,24 @@
 """`distill dashboard`: what it saves, read back from the server, names figures that runs really have."""
 
 import json
-import os
-import textwrap
-from unittest.mock import patch
 
 import pytest
-from conftest import EXPERIMENT, write_reviews
-from wandb_server.fixtures import environment, running_server
 
 from distill.cli import main
-from distill.tracking.wandb_settings import stop_service
 
 FILTER = {"key": {"section": "run", "name": "group"}, "op": "=", "value": "reviews", "disabled": False}
 
 
-@pytest.fixture(scope="module")
-def laboratory(tmp_path_factory):
-    """The small experiment, run online; its folder and its server."""
-    folder = tmp_path_factory.mktemp("laboratory")
-    (folder / "reviews").mkdir()
-    for seed, (split, rows) in enumerate({"train": 120, "validation": 40, "test": 40}.items()):
-        write_reviews(folder / "reviews" / f"{split}.csv", rows, seed)
-    (folder / "reviews.yaml").write_text(textwrap.dedent(EXPERIMENT), encoding="utf-8")
-    with running_server(folder / "server") as server, patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith("WANDB_")]:
-            del os.environ[name]
-        os.environ.update(environment(server, folder))
-        online = ["--set", "runtime.wandb.mode=online", "--set", "training.batch_size=8"]
-        assert main(["run", str(folder / "reviews.yaml"), *online, "--store", str(folder / "store")]) == 0
-        yield folder, server
-        stop_service()
-
-
 @pytest.fixture
-def server(laboratory):
+def server(online_experiment):
     """The server, with no view of an earlier test."""
-    _, server = laboratory
-    for project in server.state.projects.values():
+    for project in online_experiment.server.state.projects.values():
         project.views.clear()
-    return server
+    return online_experiment.server
 
 
 @pytest.fixture
-def save(laboratory, capsys):
+def save(online_experiment, capsys):
     """Give the command; return exit code, output and complaints."""
 
     def save(experiment):
@@ -71,9 +46,8 @@ def by_type(panels):
     return found
 
 
-def test_a_workspace_and_a_report_are_saved_and_their_addresses_printed(server, laboratory, save):
-    folder, _ = laboratory
-    code, out, err = save(folder / "reviews.yaml")
+def test_a_workspace_and_a_report_are_saved_and_their_addresses_printed(server, online_experiment, save):
+    code, out, err = save(online_experiment.file)
     assert (code, err) == (0, "")
     workspace, report = out.splitlines()
     assert workspace.startswith(f"workspace  {server.url}/laboratory/distill?nw=")

@@ -136,8 +136,6 @@ class WandbServer:
                 return serve_storage(state, request, request.path.removeprefix("/storage/"))
             if found := ARTIFACT_FILE.fullmatch(request.path):
                 return serve_content(state, found[1])
-            if request.path == "/":  # the app's page: asked only whether there is anybody
-                return Response.of_json({})
         except Refusal as refusal:
             return Response.of_json(
                 {"data": None, "errors": [{"message": str(refusal)}]}, 200 if operation else 404
