@@ -14,6 +14,9 @@ COVERAGE = "coverage.json"
 SPEED = "speed.json"
 """Of the speed stage."""
 
+PER_LABEL_SUMMARY = "per_label/test_ap/"
+"""In a run's summary before a label's name: its average precision on test."""
+
 TIMED = ("latency_p50_ms", "latency_p90_ms", "throughput")
 
 

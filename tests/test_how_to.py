@@ -14,6 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
     "first-run-online.md": 4,
     "offline-then-sync.md": 3,
+    "share-a-dashboard.md": 4,
 }
 PAGES_OF_WHAT_IS_THERE = {
     "pull-a-checkpoint.md": 4,

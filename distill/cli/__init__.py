@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from distill.cli import experiments, machine, predict, pull, stores, sweep, sync
+from distill.cli import dashboard, experiments, machine, predict, pull, stores, sweep, sync
 from distill.cli.options import Command
 
 
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Compare teacher-student pairs for text classification: quality against speed.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (experiments, sweep, predict, pull, sync, stores, machine):
+    for group in (experiments, sweep, predict, pull, sync, dashboard, stores, machine):
         group.declare(commands)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,8 @@ STOP_SECONDS = 5.0
 REQUEST_SECONDS = 5
 SWEEP = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID")
 """What a sweep's agent tells its processes: with these, wandb takes every run for the agent's one."""
+WATCHER = "NetStatThr"
+"""The thread of an open run in which wandb asks its own process for news."""
 
 
 @contextmanager
@@ -142,6 +145,7 @@ def stop_service() -> None:
     """Stop wandb's own process; one that does not stop is ended, else Python waits for it at exit."""
     import wandb
 
+    _silence_orphans()
     try:
         within(STOP_SECONDS, wandb.teardown)
     except Exception:  # noqa: BLE001 - there is nobody left to tell
@@ -149,6 +153,22 @@ def stop_service() -> None:
             with suppress(psutil.Error):
                 if child.name() == "wandb-core":
                     child.kill()
+
+
+def _silence_orphans() -> None:
+    """Keep the threads of a run that was given up from printing that wandb's process is gone: that is meant to be."""
+    if getattr(threading.excepthook, "is_ours", False):
+        return
+    told = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        name = failure.thread.name if failure.thread else ""
+        module = failure.exc_type.__module__
+        if name != WATCHER or not module.startswith("wandb."):
+            told(failure)
+
+    hook.is_ours = True  # type: ignore[attr-defined]
+    threading.excepthook = hook
 
 
 def server() -> str:

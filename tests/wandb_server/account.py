@@ -55,6 +55,7 @@ def user(state: State) -> Node:
         username=state.entity,
         entity=state.entity,
         email="",
+        photo_url=None,
         admin=False,
         flags="{}",
         deleted_at=None,

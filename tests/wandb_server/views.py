@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wandb_server.account import user
 from wandb_server.connection import connection
 from wandb_server.graphql import Node, mutation, query, show
 from wandb_server.records import Project, View
@@ -22,6 +23,7 @@ def show_view(view: View, state: State) -> Node:
         spec=view.spec,
         created_at=view.created_at,
         updated_at=view.updated_at,
+        user=user(state),
         access_tokens=[],
     )
 
@@ -72,12 +74,16 @@ def delete_view(state: State, id_: str, delete_drafts: bool = False) -> Node:
 
 
 def select_views(
-    project: Project, view_type: str = "runs", view_name: str | None = None, user_name: str | None = None
+    project: Project,
+    view_type: str = "runs",
+    view_name: str | None = None,
+    user_name: str | None = None,
+    first: int | None = None,
+    after: str | None = None,
 ) -> Node:
-    """View: `Workspace.from_url(...)` finds a view by its name."""
-    return connection(
-        [one for one in project.views if one.type == view_type and view_name in {None, one.name}]
-    )
+    """View: `Workspace.from_url(...)` finds a view by its name. ProjectViews: `Api().reports(...)` lists them."""
+    found = [one for one in project.views if one.type == view_type and view_name in {None, one.name}]
+    return connection(found, first, after)
 
 
 def _made(state: State, project: Project) -> View:

@@ -14,7 +14,7 @@ import pandas as pd
 from distill.errors import DataError
 from distill.inference import CALIBRATION
 from distill.metrics import selection_metric_name
-from distill.result_files import METRICS, write_json
+from distill.result_files import METRICS, PER_LABEL_SUMMARY, write_json
 from distill.stages.evaluation.calibration import calibrate
 from distill.stages.evaluation.confusion import write_confusion
 from distill.stages.evaluation.curves import draw_curves, precision_recall_curves, roc_curves
@@ -71,6 +71,7 @@ def evaluate(
     _draw(ours["test"], tables["test"][: corpus.task.num_labels], bench)
     bench.log.summary(
         {f"{split}/{name}": value for split in SPLITS for name, value in metrics[split].items()}
+        | {f"{PER_LABEL_SUMMARY}{row.label}": row.ap for row in tables["test"] if row.ap is not None}
     )
 
 
