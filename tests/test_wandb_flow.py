@@ -1,6 +1,8 @@
 """A whole experiment in wandb: every run, row, table, artifact and edge, as `wandb.Api` alone reads it back."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -178,6 +180,27 @@ def test_nothing_secret_and_no_place_of_this_machine_is_there(any_online_experim
         path for path, content in sent.items() if place in content and path.name != "wandb_manifest.json"
     ] == []
     assert place not in kept
+
+
+def test_a_student_is_pulled_and_predicts_in_a_process_that_never_trained(
+    any_online_experiment, folder, tmp_path
+):
+    name, student = any_online_experiment.name, any_online_experiment.students[1]
+    wanted = f"{PROJECT}/{name}-{student}:{student}-distilled-seed0"
+    command = [sys.executable, "-m", "distill.cli"]
+    pull = subprocess.run(
+        [*command, "pull", wanted, "--to", tmp_path / "pulled"], check=True, capture_output=True, text=True
+    )
+    assert f"# {student}/distilled/seed0" in pull.stdout
+    texts = ["--text", "a splendid day", "--text", "rotten meal", "--json"]
+    answers = [
+        subprocess.run(
+            [*command, "predict", place, *texts], check=True, capture_output=True, text=True
+        ).stdout
+        for place in (tmp_path / "pulled", folder)
+    ]
+    assert answers[0] == answers[1]
+    assert len(answers[0].splitlines()) == 2
 
 
 def test_given_again_nothing_is_sent_again(any_online_experiment, capsys):
