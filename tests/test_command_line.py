@@ -22,6 +22,7 @@ COMMANDS = (
     "predict",
     "schema",
     "sync",
+    "dashboard",
     "store",
     "store ls",
     "store prune",
