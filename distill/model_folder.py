@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 DESCRIPTION, WEIGHTS, GRAPH = "model.json", "weights.safetensors", "model.onnx"
-PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
-"""Endings of files that could run code when they are opened."""
 
 Model = TypeVar("Model", bound=BaseModel)
 Role = Literal["teacher", "student"]

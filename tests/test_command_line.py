@@ -25,6 +25,7 @@ COMMANDS = (
     "sync",
     "schema",
     "sync",
+    "dashboard",
     "store",
     "store ls",
     "store prune",

@@ -103,6 +103,8 @@ def test_the_step_that_fails_is_marked_and_nothing_stays(
     status, matching, failing, doctor, wandb_login, monkeypatch
 ):
     monkeypatch.setattr("distill.tracking.wandb_runs.PATIENCE_SECONDS", 3.0)
+    monkeypatch.setattr("distill.tracking.wandb_runs.LONGEST_SECONDS", 1.0)
+    monkeypatch.setattr(trip, "READ_SECONDS", 5.0)
     monkeypatch.setattr(trip, "SETTLE_SECONDS", 1.0)
     wandb_login.fail(status, matching)
     code, steps, last = doctor()
@@ -215,3 +217,14 @@ def test_the_process_ends_though_a_download_never_does(wandb_login):
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1] == "wandb: failed: download the artifact"
     assert time.monotonic() - begun < 45
+
+
+def test_all_of_it_has_a_limit(doctor, wandb_login, monkeypatch):
+    monkeypatch.setattr(trip, "TOTAL_SECONDS", 6.0)
+    wandb_login.fail(500, "file_stream")
+    begun = time.monotonic()
+    code, steps, last = doctor()
+    assert (code, last) == (1, "wandb: failed: finish the run")
+    assert steps[-1][:2] == ("ok", DELETED)
+    assert time.monotonic() - begun < 6 + 20
+    assert left(wandb_login) == [[]]

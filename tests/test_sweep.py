@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import psutil
 import pytest
-from conftest import EXPERIMENT, write_reviews
+from reviews import EXPERIMENT, write_reviews
 from wandb_server.fixtures import environment, running_server
 
 from distill.cli import main

@@ -157,6 +157,10 @@ def test_what_cannot_be_sent_is_told_in_one_line(wandb_login, store, capsys, mon
         2,
         [f"{tmp_path}/nowhere: no store there; name one with --store"],
     )
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    said = f"wandb: WANDB_MODE or `wandb offline` says offline; nothing is asked of {wandb_login.url}"
+    assert sync(store, capsys) == (2, [said])
+    monkeypatch.delenv("WANDB_MODE")
     wandb_login.down()
     code, (said,) = sync(store, capsys)
     assert code == 2

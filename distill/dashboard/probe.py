@@ -46,7 +46,7 @@ class Probe:
 
         self.files.mkdir(parents=True)
         Image.new("RGB", (8, 8), "white").save(self.picture)
-        (self.files / "weights.bin").write_bytes(self.name.encode() * 10_000)
+        (self.files / "weights.bin").write_bytes(self.name.encode() * 1_000)
         (self.files / "empty.txt").touch()
         (self.files / "deep").mkdir()
         (self.files / "deep" / "ümlaut.json").write_text(json.dumps({"name": self.name}), encoding="utf-8")

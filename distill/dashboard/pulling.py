@@ -20,8 +20,8 @@ from distill.dashboard.access import Connection
 from distill.dashboard.artifacts import STUDENT, short_name
 from distill.errors import ModelError, TrackingError
 from distill.fingerprint import file_hash
-from distill.model_folder import PICKLES, read_model
-from distill.result_files import read_json
+from distill.model_folder import read_model
+from distill.result_files import PICKLES, read_json
 from distill.stages.artifacts import CARD, CHECKSUMS
 from distill.tracking.wandb_settings import stop_service
 

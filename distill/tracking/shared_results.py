@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from distill.contracts import BoxLog, Progress
 from distill.errors import TrackingError
-from distill.result_files import read_json, write_json
+from distill.result_files import PICKLES, read_json, write_json
 from distill.tracking.delivery import MANIFEST, safe_name
 from distill.tracking.nowhere import Nowhere
 from distill.tracking.patience import within
@@ -27,8 +27,6 @@ from distill.tracking.wandb_settings import (
 if TYPE_CHECKING:
     import wandb
 
-PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".bin"})
-"""Endings of files that may run code when they are loaded; none of ours ends so."""
 SHORT = 12
 """How much of a fingerprint is an alias."""
 
@@ -142,5 +140,6 @@ def check_entries(artifact: wandb.Artifact) -> None:
 
 
 def _fetch(artifact: wandb.Artifact, folder: Path) -> None:
-    artifact.download(root=str(folder), skip_cache=True)
+    for file in artifact.files():  # by wandb's own process, which can be ended; threads of `download` cannot
+        file.download(str(folder)).close()
     artifact.verify(root=str(folder))  # raises ValueError if a digest differs

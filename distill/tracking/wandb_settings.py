@@ -24,6 +24,7 @@ Mode: TypeAlias = Literal["auto", "online", "offline", "disabled"]
 INIT_SECONDS = 10.0
 FINISH_SECONDS = 15.0
 STOP_SECONDS = 5.0
+OFFLINE = frozenset({"offline", "dryrun"})
 REQUEST_SECONDS = 5
 SWEEP = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID")
 """What a sweep's agent tells its processes: with these, wandb takes every run for the agent's one."""
@@ -68,7 +69,7 @@ def resolve_mode(wanted: Mode) -> Mode:
     if wanted in {"offline", "disabled"}:
         return wanted
     configured = wandb.setup().settings.mode
-    if configured in {"offline", "dryrun"}:
+    if configured in OFFLINE:
         return "offline"
     if configured == "disabled":
         return "disabled"
@@ -83,7 +84,9 @@ def require_access() -> None:
     """
     import wandb
 
-    place = server()
+    place, mode = server(), wandb.setup().settings.mode
+    if mode in OFFLINE or mode == "disabled":
+        raise TrackingError(f"wandb: WANDB_MODE or `wandb offline` says {mode}; nothing is asked of {place}")
     if not wandb.login(prompt=False, verify=False):
         raise TrackingError(f"wandb: no key for {place}; set WANDB_API_KEY or give `wandb login`")
     try:

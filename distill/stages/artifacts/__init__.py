@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
-from distill.model_folder import DESCRIPTION, PICKLES
-from distill.result_files import COVERAGE, METRICS, SPEED, TIMED, costs_of, read_json, write_json
+from distill.model_folder import DESCRIPTION
+from distill.result_files import COVERAGE, METRICS, PICKLES, SPEED, TIMED, costs_of, read_json, write_json
 from distill.stages.artifacts.card import CardFacts, model_card
 from distill.store.manifest import MANIFEST
 
