@@ -31,17 +31,27 @@ class OnlineExperiment:
         return self.folder / ".distill"
 
 
+@pytest.fixture(scope="session")
+def _reviews_online(tmp_path_factory):
+    with _run(tmp_path_factory.mktemp("online"), "reviews") as ran:
+        yield ran
+
+
 @pytest.fixture(scope="module", params=["reviews", pytest.param("quickstart", marks=pytest.mark.slow)])
 def any_online_experiment(request, tmp_path_factory):
-    """An experiment, run online once for a module's tests: a small one, and the quick start."""
-    with _run(tmp_path_factory.mktemp("online"), request.param) as ran:
+    """An experiment that has run online: a small one, and the quick start. Logged in, and in its folder."""
+    if request.param == "reviews":
+        with _visited(request.getfixturevalue("_reviews_online")) as ran:
+            yield ran
+        return
+    with _run(tmp_path_factory.mktemp("online"), request.param) as ran, _visited(ran):
         yield ran
 
 
 @pytest.fixture(scope="module")
-def online_experiment(tmp_path_factory):
-    """The small experiment, run online once for a module's tests; they find themselves logged in, and in its folder."""
-    with _run(tmp_path_factory.mktemp("online"), "reviews") as ran:
+def online_experiment(_reviews_online):
+    """The small experiment, run online once for all; a module's tests are logged in, and in its folder."""
+    with _visited(_reviews_online) as ran:
         yield ran
 
 
@@ -50,15 +60,18 @@ def _run(folder, name):
     small = name == "reviews"
     file = write_experiment(folder) if small else QUICKSTART
     online = ("--set", "runtime.wandb.mode=auto")
-    options = (
-        (*online, "--set", "training.max_epochs=5") if small else online
-    )  # ten batches make a row of the curves
+    # ten batches make a row of the curves
+    options = (*online, "--set", "training.max_epochs=5") if small else online
     students = ("mean", "cnn") if small else ("bert-tiny", "bilstm", "textcnn", "mean")
-    with (
-        running_server(folder / "server") as server,
-        logged_in(server, folder),
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.chdir(folder)
-        assert main(["run", str(file), *options]) == 0
-        yield OnlineExperiment(file, options, folder, server, name, students)
+    with running_server(folder / "server") as server:
+        ran = OnlineExperiment(file, options, folder, server, name, students)
+        with _visited(ran):
+            assert main(["run", str(file), *options]) == 0
+        yield ran
+
+
+@contextmanager
+def _visited(ran):
+    with logged_in(ran.server, ran.folder), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ran.folder)
+        yield ran

@@ -1,7 +1,5 @@
 """What the tests of reading back share: a server that lasts for a whole file, with experiments that ran online."""
 
-import gc
-import warnings
 from contextlib import contextmanager
 
 import reviews
@@ -32,15 +30,3 @@ def write_experiment(folder):
 def run_online(file, *more):
     """Run an experiment in its own folder."""
     assert main(["run", str(file), "--store", str(file.parent / ".distill"), *more]) == 0
-    forget_artifacts()
-
-
-def forget_artifacts():
-    """Let go of the folders that wandb's remembered artifacts hold, before that happens in another test."""
-    from wandb.sdk.artifacts import artifact_instance_cache as remembered
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        remembered.artifact_instance_cache.clear()
-        remembered.artifact_instance_cache_by_client_id.clear()
-        gc.collect()

@@ -47,6 +47,7 @@ def follow(page, count, folder, tmp_path):
         yield ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "count"), PAGES.items())
 def test_a_page_that_begins_with_nothing(page, count, tmp_path, wandb_server):
     file = write_experiment(tmp_path)

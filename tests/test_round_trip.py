@@ -88,6 +88,7 @@ def test_an_offline_mode_is_told(doctor, wandb_login, monkeypatch):
     assert left(wandb_login) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "matching", "failing"),
     [
@@ -204,6 +205,7 @@ def test_who_stops_it_leaves_nothing_behind(wandb_login):
     assert left(wandb_login) == [[]]
 
 
+@pytest.mark.slow
 def test_the_process_ends_though_a_download_never_does(wandb_login):
     wandb_login.fail(500, "GET /storage/contents")
     begun = time.monotonic()

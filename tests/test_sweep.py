@@ -19,6 +19,8 @@ from distill.cli import main
 from distill.config.loading import load_experiment
 from distill.tracking.wandb_settings import stop_service
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = "students.mean.embeddings.dimension"
 PROJECT = "laboratory/distill"
 CNN = "  cnn: {kind: textcnn, num_filters: 8, embeddings: {kind: random, dimension: 16, min_count: 1}}"

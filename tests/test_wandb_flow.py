@@ -137,6 +137,7 @@ def test_every_artifact_is_there_with_the_whole_chain(api, student, folder, any_
     assert {path.name: file_hash(path) for path in place.iterdir()} == {
         path.name: file_hash(path) for path in folder.iterdir() if path.name != "manifest.json"
     }
+    assert {f"{other[1]}-distilled-seed0", student.id} <= set(artifact.aliases)
     run = artifact.logged_by()
     assert (run.id, run.job_type) == (student.id, "student")
     data, soft_targets = sorted(run.used_artifacts(), key=lambda one: one.name)

@@ -62,7 +62,8 @@ class Delivery:
         for name in line["uses"]:
             self.run.use_artifact(name)
         artifact = make_artifact(line, self._folder)
-        logged = self.run.log_artifact(artifact, aliases=[safe_name(alias) for alias in line["aliases"]])
+        aliases = [*map(safe_name, line["aliases"]), self.run.id]
+        logged = self.run.log_artifact(artifact, aliases=aliases)
         logged.wait()
         self._on_published(logged)
 
