@@ -35,3 +35,8 @@ def source_of(config: object) -> str:
         sys.modules[type(config).__module__], "__file__", None
     )
     return file_hash(Path(file)) if file else ""
+
+
+def short(key: str) -> str:
+    """Return the part of a fingerprint by which a version is called in the dashboard."""
+    return key[:12]

@@ -17,6 +17,8 @@ SPEED = "speed.json"
 PER_LABEL_SUMMARY = "per_label/test_ap/"
 """In a run's summary before a label's name: its average precision on test."""
 
+MANIFEST = "manifest.json"
+"""The store's own, in each result: it holds when that was made, so it would make equal contents differ."""
 PICKLES = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 """Endings of files that could run code when they are opened: none is published, and none is taken."""
 TIMED = ("latency_p50_ms", "latency_p90_ms", "throughput")

@@ -21,12 +21,11 @@ from distill.contracts import (
     Tracker,
     Workbench,
 )
+from distill.fingerprint import short
 from distill.interruption import stop_if_asked
 from distill.plan import Step
 from distill.store import Store
 
-SHORT = 12
-"""How much of a key names a version in the dashboard."""
 SHARED = frozenset({"teacher", "soft_targets"})
 """The stages whose results may come from another machine; the baseline is made by the teacher's."""
 
@@ -153,8 +152,8 @@ class Box:
                 self._shop.place(step) if folder else None,
                 documents=documents(),
                 metadata={**about, **metadata()},
-                aliases=tuple({step.key[:SHORT]: None, step.name: None}),
-                uses=tuple(f"{self._shop.artifact_name(used)}:{of.key[:SHORT]}" for used, of in uses),
+                aliases=tuple({short(step.key): None, step.name: None}),
+                uses=tuple(f"{self._shop.artifact_name(used)}:{short(of.key)}" for used, of in uses),
             )
         )
 

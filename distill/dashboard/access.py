@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from distill.errors import TrackingError
 from distill.tracking.patience import within
-from distill.tracking.wandb_settings import REQUEST_SECONDS, environment, first_line, server, stop_service
+from distill.tracking.wandb_settings import (
+    OFFLINE,
+    REQUEST_SECONDS,
+    environment,
+    first_line,
+    server,
+    stop_service,
+)
 
 if TYPE_CHECKING:
     import wandb
@@ -97,7 +104,7 @@ def _open() -> Connection:
     place = server()
     help_with_key = "set WANDB_API_KEY or give `wandb login`"
     mode = wandb.setup().settings.mode
-    if mode in {"offline", "dryrun", "disabled"}:
+    if mode in OFFLINE or mode == "disabled":
         raise TrackingError(f"wandb: WANDB_MODE or `wandb offline` says {mode}, so that {place} is not asked")
     if not wandb.login(prompt=False, verify=False):
         raise TrackingError(f"wandb: no key for {place}; {help_with_key}")

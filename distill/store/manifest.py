@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.fingerprint import file_hash
+from distill.result_files import MANIFEST
 from distill.store.disk import write_whole
-
-MANIFEST = "manifest.json"
 
 
 class DamageError(Exception):

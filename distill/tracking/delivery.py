@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import TrackingError
+from distill.result_files import MANIFEST
 from distill.tracking.journal import ROWS, Line
 
 if TYPE_CHECKING:
     import wandb
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-MANIFEST = "manifest.json"
-"""The store's own file in each result: it holds when the result was made, so it would make equal contents differ."""
 
 
 class Delivery:

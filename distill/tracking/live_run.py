@@ -11,14 +11,7 @@ from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Journal, Line, read_journal
 from distill.tracking.journals import write_receipt
 from distill.tracking.media import heal
-from distill.tracking.patience import within
-from distill.tracking.wandb_runs import (
-    LONGEST_SECONDS,
-    PATIENCE_SECONDS,
-    finish,
-    send_patiently,
-    server_answers,
-)
+from distill.tracking.wandb_runs import finish, patiently, send_patiently
 from distill.tracking.wandb_settings import server, stop_service
 
 if TYPE_CHECKING:
@@ -56,7 +49,7 @@ class LiveRun:
         place = f"{self._run.entity}/{self._run.project}"
         self._try(lambda: finish(self._run, self._exit_code))
         # wandb says nothing of a picture that was lost on the way
-        self._try(lambda: within(PATIENCE_SECONDS, self._heal, longer=LONGEST_SECONDS, alive=server_answers))
+        self._try(lambda: patiently(self._heal))
         if self._is_well:
             write_receipt(self._journal.path, {"server": server(), "project": place})
         else:

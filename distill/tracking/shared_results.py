@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from distill.contracts import BoxLog, Progress
 from distill.errors import TrackingError
-from distill.result_files import PICKLES, read_json, write_json
-from distill.tracking.delivery import MANIFEST, safe_name
+from distill.fingerprint import short
+from distill.result_files import MANIFEST, PICKLES, read_json, write_json
+from distill.tracking.delivery import safe_name
 from distill.tracking.nowhere import Nowhere
 from distill.tracking.patience import within
 from distill.tracking.wandb_runs import PATIENCE_SECONDS, UPLOAD_BYTES_PER_SECOND, server_answers
@@ -26,9 +27,6 @@ from distill.tracking.wandb_settings import (
 
 if TYPE_CHECKING:
     import wandb
-
-SHORT = 12
-"""How much of a fingerprint is an alias."""
 
 
 class SharedResults:
@@ -102,7 +100,7 @@ class SharedResults:
         api = wandb.Api(timeout=REQUEST_SECONDS)
         place = f"{owner(api, self._entity)}/{self._project}"
         try:
-            found = api.artifact(f"{place}/{safe_name(name)}:{key[:SHORT]}")
+            found = api.artifact(f"{place}/{safe_name(name)}:{short(key)}")
         except wandb.errors.CommError as error:
             if "not found" in str(error):
                 return None

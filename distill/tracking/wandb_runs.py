@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -57,8 +57,7 @@ def send_patiently(delivery: Delivery, line: Line, row: int, at: Path | None) ->
     if line["event"] != "artifact":
         delivery.send(line, row, at)
         return
-    longer = LONGEST_SECONDS + delivery.bytes_of(line) / UPLOAD_BYTES_PER_SECOND
-    within(PATIENCE_SECONDS, lambda: delivery.send(line, row, at), longer=longer, alive=server_answers)
+    patiently(lambda: delivery.send(line, row, at), delivery.bytes_of(line))
 
 
 def finish(run: wandb.Run, exit_code: int) -> None:
@@ -67,7 +66,17 @@ def finish(run: wandb.Run, exit_code: int) -> None:
     Raises:
         TimeoutError: the server stopped answering.
     """
-    within(PATIENCE_SECONDS, lambda: run.finish(exit_code), longer=LONGEST_SECONDS, alive=server_answers)
+    patiently(lambda: run.finish(exit_code))
+
+
+def patiently(action: Callable[[], object], upload_bytes: int = 0) -> None:
+    """Wait for the server to take something: for as long as its size explains, while it answers.
+
+    Raises:
+        TimeoutError: the server stopped answering.
+    """
+    longer = LONGEST_SECONDS + upload_bytes / UPLOAD_BYTES_PER_SECOND
+    within(PATIENCE_SECONDS, action, longer=longer, alive=server_answers)
 
 
 def server_answers() -> bool:

@@ -13,9 +13,18 @@ from distill.errors import ModelError
 from distill.fingerprint import file_hash
 from distill.inference import CALIBRATION
 from distill.model_folder import DESCRIPTION
-from distill.result_files import COVERAGE, METRICS, PICKLES, SPEED, TIMED, costs_of, read_json, write_json
+from distill.result_files import (
+    COVERAGE,
+    MANIFEST,
+    METRICS,
+    PICKLES,
+    SPEED,
+    TIMED,
+    costs_of,
+    read_json,
+    write_json,
+)
 from distill.stages.artifacts.card import CardFacts, model_card
-from distill.store.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
