@@ -17,18 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from lockstep import compare, describe
-from training_overhead import SETTINGS, STUDENT_KNOBS, build, load_corpus
+from training_overhead import SETTINGS, STUDENT_KNOBS, build, load_corpus, objective_for, train
 
 from distill.contracts import Objective, RunFacts, Tracker, Workbench
 from distill.corpus import Corpus
 from distill.hardware import detect
-from distill.objectives.configs import SoftTargetConfig
 from distill.progress import Silence
 from distill.tracking import Mode, open_tracker
-from distill.training import Recipe, Schedule, TrainingSet, fit
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 SERVE = """
@@ -77,12 +74,8 @@ def server(folder: Path) -> Iterator[None]:
 
 def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[float], list[float]]:
     """Return seconds a step without and with wandb, a value for each block."""
-    logits = (
-        np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
-    )
-    training_set = TrainingSet(corpus.train.texts, corpus.train.labels, logits)
 
-    def train(mode: Mode, objective: Objective) -> None:
+    def tracked(mode: Mode, objective: Objective) -> None:
         with tempfile.TemporaryDirectory(dir=scratch) as place:
             store = Path(place)
             result, work = store / "result", store / "scratch"
@@ -90,24 +83,15 @@ def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[
             work.mkdir()
             tracker = tracker_of(mode, store)
             with tracker.run(RunFacts(name, "student", name.encode().hex() * 4)) as log:
-                fit(
-                    build(name, corpus, scratch),
-                    objective,
-                    training_set,
-                    corpus.validation,
-                    corpus.task,
-                    recipe=Recipe(SETTINGS, "fp32", detect("cpu", 1)),
-                    schedule=Schedule(steps, steps),
-                    seed=0,
-                    bench=Workbench(result, work, log, Silence()),
-                )
+                bench = Workbench(result, work, log, Silence())
+                train(build(name, corpus, scratch), objective, corpus, steps, bench)
             if unsent := tracker.close():
                 raise SystemExit(unsent)
 
     return compare(
-        lambda objective: train("disabled", objective),
-        lambda objective: train("online", objective),
-        lambda: SoftTargetConfig().build(corpus.task, corpus.label_counts()),
+        lambda objective: tracked("disabled", objective),
+        lambda objective: tracked("online", objective),
+        lambda: objective_for(corpus),
     )
 
 

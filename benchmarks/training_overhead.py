@@ -88,29 +88,44 @@ def make_bench(folder: Path) -> Workbench:
 
 def measure(name: str, corpus: Corpus, steps: int, scratch: Path) -> tuple[list[float], list[float]]:
     """Return seconds a step of the bare loop and of ours, a value for each block."""
-    logits = (
-        np.random.default_rng(0).normal(size=(len(corpus.train), corpus.task.num_labels)).astype(np.float32)
-    )
-    training_set = TrainingSet(corpus.train.texts, corpus.train.labels, logits)
 
     def bare(objective: Objective) -> None:
-        bare_loop(build(name, corpus, scratch), objective, training_set, steps)
+        bare_loop(build(name, corpus, scratch), objective, lesson(corpus), steps)
 
     def ours(objective: Objective) -> None:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            fit(
-                build(name, corpus, scratch),
-                objective,
-                training_set,
-                corpus.validation,
-                corpus.task,
-                recipe=Recipe(SETTINGS, "fp32", detect("cpu", 1)),
-                schedule=Schedule(steps, steps),
-                seed=0,
-                bench=make_bench(Path(folder)),
-            )
+            train(build(name, corpus, scratch), objective, corpus, steps, make_bench(Path(folder)))
 
-    return compare(bare, ours, lambda: SoftTargetConfig().build(corpus.task, corpus.label_counts()))
+    return compare(bare, ours, lambda: objective_for(corpus))
+
+
+def lesson(corpus: Corpus) -> TrainingSet:
+    """Return what is learnt: the texts, with a teacher's logits that are drawn by lot."""
+    shape = (len(corpus.train), corpus.task.num_labels)
+    logits = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    return TrainingSet(corpus.train.texts, corpus.train.labels, logits)
+
+
+def objective_for(corpus: Corpus) -> Objective:
+    """Return the loss of all measurements."""
+    return SoftTargetConfig().build(corpus.task, corpus.label_counts())
+
+
+def train(
+    classifier: TextClassifier, objective: Objective, corpus: Corpus, steps: int, bench: Workbench
+) -> None:
+    """Train as distill does, with one validation at the end."""
+    fit(
+        classifier,
+        objective,
+        lesson(corpus),
+        corpus.validation,
+        corpus.task,
+        recipe=Recipe(SETTINGS, "fp32", detect("cpu", 1)),
+        schedule=Schedule(steps, steps),
+        seed=0,
+        bench=bench,
+    )
 
 
 def build(name: str, corpus: Corpus, scratch: Path) -> TextClassifier:
