@@ -60,7 +60,7 @@ class Delivery:
         """Upload an artifact and wait for the server to have it: only that tells of an upload that was lost."""
         for name in line["uses"]:
             self.run.use_artifact(name)
-        artifact = make_artifact(line, self._folder)
+        artifact = self._make(line)
         aliases = [*map(safe_name, line["aliases"]), self.run.id]
         logged = self.run.log_artifact(artifact, aliases=aliases)
         logged.wait()
@@ -70,25 +70,25 @@ class Delivery:
         """Return how many bytes an artifact's line asks to upload, at most."""
         return sum(path.stat().st_size for path in self._files_of(line))
 
+    def _make(self, line: Line) -> wandb.Artifact:
+        import wandb
+
+        metadata = {**line["metadata"], "uses": line["uses"]}
+        artifact = wandb.Artifact(safe_name(line["name"]), line["type"], metadata=metadata)
+        for path in self._files_of(line):
+            name = path.relative_to(self._place_of(line)).as_posix()
+            # immutable: read where it lies, in the store, instead of copying every checkpoint once more
+            artifact.add_file(str(path), name=name, policy="immutable")
+        for name, content in line["documents"].items():
+            with artifact.new_file(name, encoding="utf-8") as file:
+                json.dump(content, file, ensure_ascii=False, indent=1)
+        return artifact
+
     def _files_of(self, line: Line) -> list[Path]:
-        return files_of((self._folder / line["folder"]).resolve()) if line["folder"] else []
+        return files_of(self._place_of(line)) if line["folder"] else []
 
-
-def make_artifact(line: Line, folder: Path) -> wandb.Artifact:
-    """Return the artifact that a line describes."""
-    import wandb
-
-    metadata = {**line["metadata"], "uses": line["uses"]}
-    artifact = wandb.Artifact(safe_name(line["name"]), line["type"], metadata=metadata)
-    place = (folder / (line["folder"] or ".")).resolve()
-    for path in files_of(place) if line["folder"] else ():
-        name = path.relative_to(place).as_posix()
-        # immutable: read where it lies, in the store, instead of copying every checkpoint once more
-        artifact.add_file(str(path), name=name, policy="immutable")
-    for name, content in line["documents"].items():
-        with artifact.new_file(name, encoding="utf-8") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1)
-    return artifact
+    def _place_of(self, line: Line) -> Path:
+        return (self._folder / str(line["folder"])).resolve()
 
 
 def files_of(folder: Path) -> list[Path]:
