@@ -8,8 +8,8 @@ import pytest
 from reading_back import PLACE, laboratory, run_online, write_experiment
 
 from distill.cli import main
-from distill.dashboard.access import connected
 from distill.dashboard.comparing import describe_left_out, make_tables
+from distill.dashboard.connection import connected
 from distill.dashboard.runs import Wanted, read_runs
 
 
@@ -254,5 +254,8 @@ def test_nobody_is_logged_in(compare, monkeypatch):
 def test_offline_means_that_nobody_is_asked(compare, lab, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     before = len(lab.requests)
-    message = "wandb: WANDB_MODE or `wandb offline` says offline, so that SERVER is not asked\n"
+    message = (
+        "wandb: WANDB_MODE or `wandb offline` says offline, so that SERVER is not asked; "
+        "unset it, or give `wandb online`\n"
+    )
     assert (compare(PLACE), len(lab.requests)) == ((2, "", message), before)

@@ -16,7 +16,7 @@ from wandb_server.files import content_key
 from wandb_server.manifests import entries_of, manifest_key
 
 from distill.cli import main
-from distill.dashboard import access
+from distill.dashboard import connection
 from distill.fingerprint import file_hash
 
 PREDICT = [sys.executable, "-m", "distill.cli", "predict"]
@@ -488,7 +488,7 @@ def test_the_server_is_away(refused, lab):
 
 @pytest.mark.parametrize("matching", ["ArtifactMembershipByName", "/storage/manifests", "/storage/contents"])
 def test_a_server_that_fails_is_not_waited_for_long(refused, lab, monkeypatch, matching):
-    monkeypatch.setattr(access, "READ_SECONDS", 2.0)
+    monkeypatch.setattr(connection, "READ_SECONDS", 2.0)
     lab.fail(500, matching)
     begun = time.monotonic()
     message = refused("reviews-cnn")

@@ -83,7 +83,8 @@ def test_an_offline_mode_is_told(doctor, wandb_login, monkeypatch):
     code, [(mark, name, failure)], _ = doctor()
     assert (code, mark, name) == (1, "FAILED", "key and server")
     assert failure == (
-        f"wandb: WANDB_MODE or `wandb offline` keeps runs from {wandb_login.url}; unset it, or give `wandb online`"
+        f"wandb: WANDB_MODE or `wandb offline` says offline, so that {wandb_login.url} is not asked; "
+        "unset it, or give `wandb online`"
     )
     assert left(wandb_login) == []
 

@@ -39,6 +39,35 @@ def test_prune_keeps_what_the_experiments_need_and_frees_the_rest(run, experimen
     assert run("store", "ls")[1].count("student ") == 1
 
 
+def test_prune_keeps_what_wandb_has_not_got_until_it_is_sent_or_given_up(run, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run("run", "reviews.yaml", "--only", "mean/supervised/*", "--set", "runtime.wandb.mode=auto")
+    _, listed, _ = run("store", "ls")
+    other = ("reviews.yaml", "--store", ".distill")
+    monkeypatch.setattr("distill.cli.stores.make_plan", lambda *_: NothingNeeded())
+    code, told, _ = run("store", "prune", *other)
+    assert code == 0
+    first, second = told.splitlines()
+    stay = int(second.split()[0])
+    assert second == f"{stay} more stay until wandb has them: give `distill sync`, or --unsent to remove them"
+    assert first.startswith("removed ")
+    kept = run("store", "ls")[1]
+    for stage in ("data", "student", "evaluation", "frontier"):
+        assert f"  {stage} " in kept, "what an artifact or a picture is sent from"
+    assert stay == len(kept.splitlines()) - 1 < len(listed.splitlines()) - 1
+
+    assert run("store", "prune", *other, "--unsent")[1].startswith(f"removed {stay} results, ")
+    assert run("store", "ls")[1].startswith("0 results")
+
+
+class NothingNeeded:
+    """A plan of an experiment that shares nothing with what is in the store."""
+
+    @staticmethod
+    def steps():
+        return []
+
+
 def test_prune_without_an_experiment_removes_nothing(run):
     with pytest.raises(SystemExit) as stopped:
         run("store", "prune")

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from distill.contracts import Artifact, RunFacts
-from distill.tracking import describe_access, open_tracker, wandb_runs, wandb_settings
+from distill.tracking import access, describe_access, open_tracker, wandb_runs, wandb_settings
 from distill.tracking.journal import read_journal
 from distill.tracking.patience import within
 
@@ -167,7 +167,7 @@ def test_the_mode_asks_nobody(place, monkeypatch, wanted, environment, netrc, mo
         (place / "home" / ".netrc").write_text(f"machine {server}\n  login user\n  password {API_KEY}\n")
     with wandb_settings.environment(place / "wandb"):
         try:
-            assert wandb_settings.resolve_mode(wanted) == mode
+            assert access.resolve_mode(wanted) == mode
         finally:
             wandb_settings.stop_service()
 

@@ -158,7 +158,10 @@ def test_what_cannot_be_sent_is_told_in_one_line(wandb_login, store, capsys, mon
         [f"{tmp_path}/nowhere: no store there; name one with --store"],
     )
     monkeypatch.setenv("WANDB_MODE", "offline")
-    said = f"wandb: WANDB_MODE or `wandb offline` says offline; nothing is asked of {wandb_login.url}"
+    said = (
+        f"wandb: WANDB_MODE or `wandb offline` says offline, so that {wandb_login.url} is not asked; "
+        "unset it, or give `wandb online`"
+    )
     assert sync(store, capsys) == (2, [said])
     monkeypatch.delenv("WANDB_MODE")
     wandb_login.down()

@@ -118,9 +118,9 @@ def compare(options: argparse.Namespace) -> int:
 
 def _compare_on_server(options: argparse.Namespace) -> int:
     """Print a table for each experiment and machine."""
-    from distill.dashboard.access import connected
     from distill.dashboard.artifacts import parse_project
     from distill.dashboard.comparing import describe_left_out, make_tables
+    from distill.dashboard.connection import connected
     from distill.dashboard.runs import Wanted, read_runs
     from distill.errors import ConfigError
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from distill.cli.options import Commands, command
 
 if TYPE_CHECKING:
-    from distill.dashboard.access import Connection
     from distill.dashboard.artifacts import Reference, ServerArtifact
     from distill.dashboard.choosing import Wish
+    from distill.dashboard.connection import Connection
     from distill.dashboard.pulling import Pulled
 
 
@@ -42,9 +42,9 @@ def declare(commands: Commands) -> None:
 
 def pull(options: argparse.Namespace) -> int:
     """Download a student (or a teacher, or soft targets) from wandb, checked, and print its model card."""
-    from distill.dashboard.access import connected
     from distill.dashboard.artifacts import find_artifact
     from distill.dashboard.choosing import parse_wish
+    from distill.dashboard.connection import connected
     from distill.dashboard.pulling import Trust, target_of
     from distill.dashboard.pulling import pull as download
     from distill.interruption import interruptible

@@ -16,6 +16,9 @@ def declare(commands: Commands) -> None:
     command(store, store_ls, "list what is kept", name="ls")
     prune = command(store, store_prune, "remove what no experiment needs", name="prune")
     prune.add_argument("keep", type=Path, nargs="+", help="experiment files whose results stay")
+    prune.add_argument(
+        "--unsent", action="store_true", help="remove also what wandb has not got (`distill sync` sends it)"
+    )
     prune.add_argument("--dry-run", action="store_true", help="only tell what would be removed")
     for parser in (store.choices["ls"], prune):
         parser.add_argument("--store", type=Path, help="the store (default: .distill)")
@@ -36,15 +39,22 @@ def store_ls(options: argparse.Namespace) -> int:
 
 
 def store_prune(options: argparse.Namespace) -> int:
-    """Remove what none of the given experiments needs."""
+    """Remove what none of the given experiments needs; what wandb has not got is kept until it is sent."""
+    from distill.tracking import Journals
+
     store = store_at(options.store)
     keep: set[tuple[str, str]] = set()
     for file in options.keep:
         options.file, options.only, options.set = file, None, []
         keep |= {(step.stage, step.key) for step in make_plan(options, load(options), store).steps()}
-    pruned = store.prune(keep, dry_run=options.dry_run)
+    held = [] if options.unsent else Journals(store.root).files_to_be_sent()
+    pruned = store.prune(keep, held, dry_run=options.dry_run)
     did = "would remove" if options.dry_run else "removed"
     print(f"{did} {len(pruned.removed)} results, {pruned.bytes / 1e6:.1f} MB")
+    if pruned.held:
+        print(
+            f"{len(pruned.held)} more stay until wandb has them: give `distill sync`, or --unsent to remove them"
+        )
     if pruned.in_use:
         print(f"{len(pruned.in_use)} more are in use by another process and stay")
     return 0

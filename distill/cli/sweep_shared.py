@@ -27,7 +27,8 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
     from distill.interruption import interruptible
     from distill.pipeline import make_shared
     from distill.progress import ConsoleProgress
-    from distill.tracking.wandb_settings import environment, require_access, stop_service
+    from distill.tracking.access import require_access
+    from distill.tracking.wandb_settings import environment, stop_service
 
     runtime = load(options).experiment.runtime
     if runtime.wandb.mode in {"offline", "disabled"}:

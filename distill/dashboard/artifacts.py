@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distill.dashboard.access import Connection, NotThereError
 from distill.dashboard.choosing import NUMBERS, Candidate
+from distill.dashboard.connection import Connection, NotThereError
 from distill.dashboard.machines import describe_machine
 from distill.errors import ConfigError, TrackingError, did_you_mean
 

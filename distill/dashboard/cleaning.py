@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from distill.errors import TrackingError
-from distill.tracking.wandb_settings import REQUEST_SECONDS, first_line
+from distill.tracking.access import public_api
+from distill.tracking.wandb_settings import first_line
 
 if TYPE_CHECKING:
     import wandb
@@ -23,9 +24,7 @@ def clean_up(project: str, name: str, runs: Sequence[str]) -> None:
     Raises:
         TrackingError: something is left; the message says what.
     """
-    import wandb
-
-    api = wandb.Api(timeout=REQUEST_SECONDS)
+    api = public_api()
     left: list[str] = []
 
     def attempt(what: str, action: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distill.errors import TrackingError, did_you_mean
 from distill.result_files import PER_LABEL_SUMMARY
-from distill.tracking.wandb_settings import REQUEST_SECONDS
+from distill.tracking.access import owner, public_api
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,12 +40,10 @@ def read_facts(target: Target) -> Facts:
     Raises:
         TrackingError: it has no such project, or no student of that experiment.
     """
-    import wandb
-
     from distill.metrics import SELECTION_METRICS
 
-    api = wandb.Api(timeout=REQUEST_SECONDS)
-    entity = target.entity or str(api.default_entity)
+    api = public_api()
+    entity = owner(api, target.entity)
     place = f"{entity}/{target.project}"
     students = _runs(api, place, {"group": target.experiment, "jobType": "student"})
     if not students:

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from distill.dashboard.access import Connection
 from distill.dashboard.artifacts import STUDENT, short_name
+from distill.dashboard.connection import Connection
 from distill.errors import ModelError, TrackingError
 from distill.fingerprint import file_hash
 from distill.model_folder import read_model

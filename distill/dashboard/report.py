@@ -8,7 +8,7 @@ from typing import Any
 import distill.dashboard.panels as shown
 from distill.dashboard.facts import Facts
 from distill.dashboard.sdk import load
-from distill.tracking.wandb_settings import REQUEST_SECONDS
+from distill.tracking.access import public_api
 
 GROUPED = [f"config.{name}" for name in shown.GROUPS]
 
@@ -26,10 +26,8 @@ def save_report(facts: Facts) -> str:
 
 
 def _found_or_new(reports: ModuleType, facts: Facts) -> Any:
-    import wandb
-
     title = f"distill {facts.experiment}"
-    for report in wandb.Api(timeout=REQUEST_SECONDS).reports(f"{facts.entity}/{facts.project}"):
+    for report in public_api().reports(f"{facts.entity}/{facts.project}"):
         if report.display_name == title:
             return reports.Report.from_url(report.url)
     return reports.Report(entity=facts.entity, project=facts.project, title=title)

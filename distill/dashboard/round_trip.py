@@ -17,16 +17,10 @@ from distill.dashboard.cleaning import clean_up
 from distill.dashboard.probe import Probe
 from distill.errors import DistillError, TrackingError
 from distill.tracking import open_tracker
+from distill.tracking.access import public_api, require_access
 from distill.tracking.journals import Journals, Project
 from distill.tracking.patience import within
-from distill.tracking.wandb_settings import (
-    REQUEST_SECONDS,
-    environment,
-    first_line,
-    require_access,
-    server,
-    stop_service,
-)
+from distill.tracking.wandb_settings import environment, first_line, stop_service
 
 if TYPE_CHECKING:
     import wandb
@@ -40,7 +34,7 @@ CLEAN_SECONDS = 20.0
 SETTLE_SECONDS = 10.0
 """How long a server may take to show what it has taken."""
 
-Action: TypeAlias = Callable[[], None]
+Action: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ class _Trip:
         )
 
     def steps(self) -> Iterator[Step]:
-        access = self._tried("key and server", self._access)
+        access = self._tried("key and server", require_access)
         yield access
         if access.failure:
             return
@@ -182,25 +176,14 @@ class _Trip:
             failure = first_line(error)
         return Step(name, time.monotonic() - begun, failure)
 
-    def _access(self) -> None:
-        import wandb
-
-        if wandb.setup().settings.mode in {"offline", "dryrun", "disabled"}:
-            raise TrackingError(
-                f"wandb: WANDB_MODE or `wandb offline` keeps runs from {server()}; unset it, or give `wandb online`"
-            )
-        require_access()
-
     def _settled(self, check: Callable[[wandb.Api], None]) -> Action:
         """Return the check as an action that repeats it: a server may show later what it has taken."""
 
         def read() -> None:
-            import wandb
-
             until = time.monotonic() + SETTLE_SECONDS
             while True:
                 try:
-                    return check(wandb.Api(timeout=REQUEST_SECONDS))
+                    return check(public_api())
                 except TrackingError:
                     if time.monotonic() > until:
                         raise

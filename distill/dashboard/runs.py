@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from distill.dashboard.access import Connection, NotThereError
 from distill.dashboard.artifacts import check_project
+from distill.dashboard.connection import Connection, NotThereError
 from distill.dashboard.machines import describe_machine
 from distill.errors import did_you_mean
 

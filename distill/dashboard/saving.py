@@ -11,8 +11,9 @@ from distill.dashboard.report import save_report
 from distill.dashboard.target import Target
 from distill.dashboard.workspace import save_workspace
 from distill.errors import DistillError, TrackingError
+from distill.tracking.access import require_access
 from distill.tracking.patience import within
-from distill.tracking.wandb_settings import environment, first_line, require_access, server, stop_service
+from distill.tracking.wandb_settings import environment, first_line, server, stop_service
 
 PATIENCE_SECONDS = 60.0
 """The longest that all of it may take; each request has a shorter limit of its own."""
@@ -32,16 +33,15 @@ def save_dashboard(target: Target) -> Dashboard:
     Raises:
         TrackingError: there is no key, no server, no such experiment there, or the server does not take it.
     """
-    saved: list[Dashboard] = []
 
-    def save() -> None:
+    def save() -> Dashboard:
         facts = read_facts(target)
-        saved.append(Dashboard(save_workspace(facts), save_report(facts)))
+        return Dashboard(save_workspace(facts), save_report(facts))
 
     with TemporaryDirectory() as scratch, environment(Path(scratch)):
         try:
             require_access()
-            within(PATIENCE_SECONDS, save)
+            return within(PATIENCE_SECONDS, save)
         except DistillError:
             raise
         except Exception as error:
@@ -50,4 +50,3 @@ def save_dashboard(target: Target) -> Dashboard:
             ) from error
         finally:
             stop_service()
-    return saved[0]

@@ -133,13 +133,11 @@ def _result(orders: IO[str]) -> str:
 def _open(about: Mapping[str, Any], folder: Path) -> wandb.Run:
     import wandb
 
-    opened: list[wandb.Run] = []
     # id, project and sweep are in the agent's variables, the sweep's values in a file that they name
-    within(
+    return within(
         PATIENCE_SECONDS,
-        lambda: opened.append(wandb.init(**about, job_type="sweep", settings=run_settings(folder))),
+        lambda: wandb.init(**about, job_type="sweep", settings=run_settings(folder)),
     )
-    return opened[0]
 
 
 if __name__ == "__main__":

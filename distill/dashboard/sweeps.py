@@ -6,30 +6,22 @@ import io
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from distill.dashboard.sweep_settings import METRIC, AgentCommand
 from distill.errors import TrackingError, did_you_mean
+from distill.tracking.access import owner, public_api, require_access
 from distill.tracking.patience import within
-from distill.tracking.wandb_settings import (
-    REQUEST_SECONDS,
-    environment,
-    first_line,
-    owner,
-    require_access,
-    stop_service,
-)
+from distill.tracking.wandb_settings import environment, first_line, stop_service
 
 PATIENCE_SECONDS = 30.0
 """How long a server may take for one answer, all tries of the SDK together."""
 LEFT_BEHIND = ("WANDB_PROJECT", "WANDB_ENTITY")
 """What making a sweep sets for the rest of the process."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,9 +66,8 @@ def create_sweep(config: Mapping[str, Any], project: str, entity: str | None, fo
     import wandb
 
     with _asking(folder, f"{project}: the sweep could not be made"):
-        require_access()
-        whose = owner(_api(), entity)
-        made = _within(lambda: wandb.sweep(dict(config), entity=whose, project=project))
+        whose = owner(require_access(), entity)
+        made = within(PATIENCE_SECONDS, lambda: wandb.sweep(dict(config), entity=whose, project=project))
         return _sweep(f"{whose}/{project}/{made}")
 
 
@@ -93,18 +84,17 @@ def find_sweep(name: str, project: str, entity: str | None, folder: Path) -> Swe
         TrackingError: no key, no server, no such sweep, or one that distill has not made.
     """
     with _asking(folder, f"{name}: the sweep could not be found"):
-        require_access()
-        api = _api()
+        api = require_access()
         parts = name.split("/")
         if len(parts) not in {1, 3} or not all(parts):
             raise TrackingError(f"{name}: not a sweep; expected its id or ENTITY/PROJECT/ID")
         place = "/".join(parts[:-1]) or f"{owner(api, entity)}/{project}"
         path = f"{place}/{parts[-1]}"
-        known = _within(lambda: _ids_of(api, *place.split("/")))
+        known = within(PATIENCE_SECONDS, lambda: _ids_of(api, *place.split("/")))
         if parts[-1] not in known:
             hint = did_you_mean(parts[-1], known) or f" (sweeps: {', '.join(known) or 'none'})"
             raise TrackingError(f"{path}: no such sweep{hint}")
-        return _within(lambda: _sweep(path))
+        return within(PATIENCE_SECONDS, lambda: _sweep(path))
 
 
 def best_of(sweep: Sweep, folder: Path) -> Best | None:
@@ -114,11 +104,11 @@ def best_of(sweep: Sweep, folder: Path) -> Best | None:
         TrackingError: no key, or no server.
     """
     with _asking(folder, f"{sweep.path}: its runs could not be read"):
-        return _within(lambda: _best(sweep))
+        return within(PATIENCE_SECONDS, lambda: _best(sweep))
 
 
 def _best(sweep: Sweep) -> Best | None:
-    api = _api()
+    api: Any = public_api()  # `sweep` has no types
     place, _, name = sweep.path.rpartition("/")
     paths = list(api.sweep(sweep.path).config["parameters"])
     runs = list(api.runs(place, filters={"sweep": name}, lazy=False))
@@ -137,7 +127,8 @@ def _best(sweep: Sweep) -> Best | None:
 
 
 def _sweep(path: str) -> Sweep:
-    found = _api().sweep(path)
+    api: Any = public_api()
+    found = api.sweep(path)
     return Sweep(path, found.url, AgentCommand.read(found.config.get("command") or [], path))
 
 
@@ -151,12 +142,6 @@ def _ids_of(api: Any, entity: str, project: str) -> list[str]:
 def _has_figure(run: Any) -> bool:
     value = run.summary.get(METRIC)
     return run.state == "finished" and isinstance(value, int | float) and math.isfinite(value)
-
-
-def _api() -> Any:
-    import wandb
-
-    return wandb.Api(timeout=REQUEST_SECONDS)
 
 
 @contextmanager
@@ -182,10 +167,3 @@ def _asking(folder: Path, what: str) -> Iterator[None]:
                 os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
-
-
-def _within(action: Callable[[], T]) -> T:
-    """Return what an action returns, if it does so before patience ends."""
-    found: list[T] = []
-    within(PATIENCE_SECONDS, lambda: found.append(action()))
-    return found[0]

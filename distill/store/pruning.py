@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 
 from distill.locks import locked
 from distill.store.folder import MEMO, Entry
@@ -15,10 +17,13 @@ from distill.store.sessions import names_in_use
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was removed, and what had to stay because another process uses it."""
+    """What was removed, and what had to stay though no experiment needs it."""
 
     removed: tuple[Entry, ...]
     in_use: tuple[Entry, ...]
+    """By another process."""
+    held: tuple[Entry, ...]
+    """As the caller has asked."""
 
     @property
     def bytes(self) -> int:
@@ -26,19 +31,27 @@ class Pruned:
         return sum(entry.bytes for entry in self.removed)
 
 
-def prune(results: Results, keep: AbstractSet[tuple[str, str]], *, dry_run: bool) -> Pruned:
+def prune(
+    results: Results, keep: AbstractSet[tuple[str, str]], held: Collection[Path], *, dry_run: bool
+) -> Pruned:
     """Remove every result and every half-done run but those of `keep`, and the memos that went into them."""
     folder = results.folder
     kept = keep | {(MEMO, memo) for stage, key in keep for memo in folder.memos_of(stage, key)}
+    places = {parent for path in held for parent in (path.resolve(), *path.resolve().parents)}
     removed: list[Entry] = []
     in_use: list[Entry] = []
+    stay: list[Entry] = []
     for entry in list(folder.entries()):
         done = not entry.finished and results.holds(entry.stage, entry.key)
-        if done or (entry.stage, entry.key) not in kept:
+        if not done and (entry.stage, entry.key) in kept:
+            continue
+        if entry.finished and folder.result(entry.stage, entry.key).resolve() in places:
+            stay.append(entry)
+        else:
             (removed if _remove(results, entry, dry_run=dry_run) else in_use).append(entry)
     if not dry_run:
         remove_dangling(folder.root / "experiments")
-    return Pruned(tuple(removed), tuple(in_use))
+    return Pruned(tuple(removed), tuple(in_use), tuple(stay))
 
 
 def _remove(results: Results, entry: Entry, *, dry_run: bool) -> bool:

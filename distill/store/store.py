@@ -113,14 +113,17 @@ class Store:
         """Return everything in the store, by stage and key: finished results, then what is half done."""
         return list(self._folder.entries())
 
-    def prune(self, keep: Collection[tuple[str, str]], *, dry_run: bool = False) -> Pruned:
+    def prune(
+        self, keep: Collection[tuple[str, str]], held: Collection[Path] = (), *, dry_run: bool = False
+    ) -> Pruned:
         """Remove every result and every half-done run that is not kept, unless another process uses it.
 
         Args:
             keep: stage and key of what experiments still need; memos that went into it are kept with it.
+            held: files and folders of results that stay for another reason.
             dry_run: only tell what would be removed.
         """
-        return prune(self._results, set(keep), dry_run=dry_run)
+        return prune(self._results, set(keep), held, dry_run=dry_run)
 
     def publish(self, experiment: str, places: Mapping[str, Path]) -> Path:
         """Show results under names for people, and remove names of an earlier call that are gone.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from distill.tracking.access import public_api
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,7 +25,7 @@ def crown(artifact: wandb.Artifact) -> None:
     if "quality" not in artifact.metadata or BEST in artifact.aliases:
         return
     try:
-        reigning = wandb.Api().artifact(
+        reigning = public_api().artifact(
             f"{artifact.entity}/{artifact.project}/{artifact.name.split(':')[0]}:{BEST}"
         )
     except wandb.errors.CommError as error:

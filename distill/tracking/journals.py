@@ -85,6 +85,16 @@ class Journals:
         """Return the journals of which no server has said that it has everything."""
         return [path for path in self.all(experiment) if not has_receipt(path)]
 
+    def files_to_be_sent(self) -> set[Path]:
+        """Return pictures and folders that a server is still to get, of runs that are not to be kept from wandb."""
+        found: set[Path] = set()
+        for path in self.unsent():
+            about, lines = read_journal(path)
+            if about.get("config", {}).get("runtime", {}).get("wandb", {}).get("mode") != "disabled":
+                named = [line[name] for line in lines for name in ("path", "folder") if line.get(name)]
+                found |= {(path.parent / place).resolve() for place in named}
+        return found
+
     def _adopt(self, path: Path) -> None:
         for other in sorted(self.folder.glob(f"*/{path.name}")):
             about, lines = read_journal(other)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.errors import TrackingError
+from distill.tracking.access import public_api
 from distill.tracking.journal import ROWS, Line
-from distill.tracking.wandb_settings import REQUEST_SECONDS
 
 if TYPE_CHECKING:
     import wandb
@@ -29,12 +29,10 @@ def heal(place: str, run_id: str, journal: Path, lines: Sequence[Line], folder: 
     Raises:
         TrackingError: a file is not here either.
     """
-    import wandb
-
     shown = [line for line in lines if line["event"] in ROWS]
     if not any(line["event"] != "metrics" for line in shown):
         return
-    run = wandb.Api(timeout=REQUEST_SECONDS).run(f"{place}/{run_id}")
+    run = public_api().run(f"{place}/{run_id}")
     there = {file.name for file in run.files() if file.size}
     for number, name, value in _media(run):
         if value["path"] not in there:

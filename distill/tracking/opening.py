@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distill.contracts import BoxLog, Progress, Recorded, RunFacts, Tracker
+from distill.tracking.access import Mode
 from distill.tracking.journal import ending, read_recorded
 from distill.tracking.journals import Journals, Project
-from distill.tracking.wandb_settings import Mode
 from distill.tracking.wandb_tracker import WandbTracker
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def within(
     seconds: float,
-    action: Callable[[], Any],
+    action: Callable[[], T],
     *,
     longer: float = 0.0,
     alive: Callable[[], bool] = bool,
-) -> None:
-    """Run `action`, and give it up when it takes too long: its thread then lingers until the process ends.
+) -> T:
+    """Return what `action` returns; one that takes too long is given up, and its thread lingers until the process ends.
 
     Args:
         seconds: how long it may take.
@@ -26,11 +28,12 @@ def within(
     Raises:
         TimeoutError: it took too long. Whatever `action` raises passes through.
     """
+    results: list[T] = []
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
-            action()
+            results.append(action())
         except BaseException as error:  # noqa: BLE001 - handed to the caller below
             failures.append(error)
 
@@ -44,3 +47,4 @@ def within(
         raise TimeoutError(f"no answer within {time.monotonic() - begun:.2g} seconds")
     if failures:
         raise failures[0]
+    return results[0]

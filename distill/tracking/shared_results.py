@@ -12,17 +12,14 @@ from distill.contracts import BoxLog, Progress
 from distill.errors import TrackingError
 from distill.fingerprint import short
 from distill.result_files import MANIFEST, PICKLES, read_json, write_json
+from distill.tracking.access import Mode, owner, public_api, resolve_mode
 from distill.tracking.delivery import safe_name
 from distill.tracking.nowhere import Nowhere
 from distill.tracking.patience import within
 from distill.tracking.wandb_runs import PATIENCE_SECONDS, UPLOAD_BYTES_PER_SECOND, server_answers
 from distill.tracking.wandb_settings import (
-    REQUEST_SECONDS,
-    Mode,
     environment,
     first_line,
-    owner,
-    resolve_mode,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +94,7 @@ class SharedResults:
 
         if resolve_mode(self._mode) != "online":
             raise TrackingError("there is no key, or wandb is to be offline")
-        api = wandb.Api(timeout=REQUEST_SECONDS)
+        api = public_api()
         place = f"{owner(api, self._entity)}/{self._project}"
         try:
             found = api.artifact(f"{place}/{safe_name(name)}:{short(key)}")

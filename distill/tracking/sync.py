@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from distill.errors import TrackingError
 from distill.locks import locked
+from distill.tracking.access import public_api, require_access
 from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery, safe_name
 from distill.tracking.journal import ROWS, Line, read_journal, settled
@@ -18,10 +19,8 @@ from distill.tracking.journals import Journals, has_receipt, lock_of, write_rece
 from distill.tracking.media import heal
 from distill.tracking.wandb_runs import finish, open_run, send_patiently
 from distill.tracking.wandb_settings import (
-    REQUEST_SECONDS,
     environment,
     first_line,
-    require_access,
     server,
     stop_service,
 )
@@ -149,9 +148,7 @@ def check(place: str, run_id: str, lines: Sequence[Line]) -> None:
 
 
 def _lacks(place: str, run_id: str, lines: Sequence[Line]) -> list[str]:
-    import wandb
-
-    api = wandb.Api(timeout=REQUEST_SECONDS)
+    api = public_api()
     run = api.run(f"{place}/{run_id}")
     wanted = sum(line["event"] in ROWS for line in lines)
     found = len(run.history(samples=max(10 * wanted, 1000), pandas=False)) if wanted else 0

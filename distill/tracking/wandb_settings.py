@@ -7,24 +7,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import psutil
 
-from distill.errors import TrackingError
 from distill.tracking.patience import within
 
 if TYPE_CHECKING:
     import wandb
 
-Mode: TypeAlias = Literal["auto", "online", "offline", "disabled"]
-"""`auto` is online where a key is found, else offline. WANDB_MODE and `wandb offline` can only take away."""
-
 INIT_SECONDS = 10.0
 FINISH_SECONDS = 15.0
 STOP_SECONDS = 5.0
-OFFLINE = frozenset({"offline", "dryrun"})
 REQUEST_SECONDS = 5
 SWEEP = ("WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", "WANDB_RUN_ID")
 """What a sweep's agent tells its processes: with these, wandb takes every run for the agent's one."""
@@ -60,62 +54,6 @@ def environment(folder: Path, *, of_agent: bool = False) -> Iterator[None]:
         for name in added:
             os.environ.pop(name, None)
         os.environ.update(hidden)
-
-
-def resolve_mode(wanted: Mode) -> Mode:
-    """Return online, offline or disabled. Asks nobody: neither a server nor the person at the terminal."""
-    import wandb
-
-    if wanted in {"offline", "disabled"}:
-        return wanted
-    configured = wandb.setup().settings.mode
-    if configured in OFFLINE:
-        return "offline"
-    if configured == "disabled":
-        return "disabled"
-    return "online" if wandb.login(prompt=False, verify=False) else "offline"
-
-
-def require_access() -> None:
-    """Check that there is a key and a server that takes it.
-
-    Raises:
-        TrackingError: there is not.
-    """
-    import wandb
-
-    place, mode = server(), wandb.setup().settings.mode
-    if mode in OFFLINE or mode == "disabled":
-        raise TrackingError(f"wandb: WANDB_MODE or `wandb offline` says {mode}; nothing is asked of {place}")
-    if not wandb.login(prompt=False, verify=False):
-        raise TrackingError(f"wandb: no key for {place}; set WANDB_API_KEY or give `wandb login`")
-    try:
-        who = wandb.Api(timeout=REQUEST_SECONDS).default_entity
-    except Exception as error:
-        raise TrackingError(
-            f"wandb: {place} does not answer ({first_line(error)}); nothing was sent"
-        ) from error
-    if who is None:
-        raise TrackingError(f"wandb: {place} does not know the key; set WANDB_API_KEY or give `wandb login`")
-
-
-def owner(api: wandb.Api, entity: str | None) -> str:
-    """Return whose project is meant: as configured, else as WANDB_ENTITY says, else the user's own."""
-    return str(entity or api.settings["entity"] or api.default_entity)
-
-
-def describe_access() -> str:
-    """Tell what `auto` comes to on this machine, and why. Asks no server."""
-    with TemporaryDirectory() as folder, environment(Path(folder)):
-        try:
-            mode, place = resolve_mode("auto"), server()
-        except Exception as error:  # noqa: BLE001 - told to whoever asked
-            return f"cannot be used ({first_line(error)})"
-        finally:
-            stop_service()
-    if mode == "online":
-        return f"online at {place}"
-    return f"{mode} (no key for {place}, or WANDB_MODE says so); see `wandb login`"
 
 
 def run_settings(folder: Path) -> wandb.Settings:

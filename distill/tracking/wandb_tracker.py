@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from distill.contracts import BoxLog, Progress, Recorded, RunFacts
+from distill.tracking.access import Mode, resolve_mode
 from distill.tracking.journal import Journal, ending, read_recorded
 from distill.tracking.journals import Journals, Project
 from distill.tracking.live_run import LiveRun
 from distill.tracking.sync import synchronise
 from distill.tracking.wandb_runs import open_run
-from distill.tracking.wandb_settings import Mode, environment, first_line, resolve_mode, stop_service
+from distill.tracking.wandb_settings import environment, first_line, stop_service
 
 
 class WandbTracker:

@@ -10,10 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from distill.errors import TrackingError
+from distill.tracking.access import owner, require_access
 from distill.tracking.patience import within
 from distill.tracking.wandb_settings import (
-    OFFLINE,
-    REQUEST_SECONDS,
     environment,
     first_line,
     server,
@@ -93,34 +92,15 @@ def connected() -> Iterator[Connection]:
         environment(Path(folder)),
     ):
         try:
-            yield _open()
+            api = require_access()
+            yield Connection(api, owner(api, None))
         finally:
             stop_service()
 
 
-def _open() -> Connection:
-    import wandb
-
-    place = server()
-    help_with_key = "set WANDB_API_KEY or give `wandb login`"
-    mode = wandb.setup().settings.mode
-    if mode in OFFLINE or mode == "disabled":
-        raise TrackingError(f"wandb: WANDB_MODE or `wandb offline` says {mode}, so that {place} is not asked")
-    if not wandb.login(prompt=False, verify=False):
-        raise TrackingError(f"wandb: no key for {place}; {help_with_key}")
-    try:
-        api = _within(READ_SECONDS, lambda: wandb.Api(timeout=REQUEST_SECONDS))
-        entity = _within(READ_SECONDS, lambda: api.settings["entity"] or api.default_entity)
-    except Exception as error:
-        raise TrackingError(f"wandb: {place} does not answer ({first_line(error)})") from error
-    if entity is None:
-        raise TrackingError(f"wandb: {place} does not know the key; {help_with_key}")
-    return Connection(api, entity)
-
-
 def _asked(what: str, action: Callable[[], T], seconds: float) -> T:
     try:
-        return _within(seconds, action)
+        return within(seconds, action)
     except TimeoutError as error:
         raise TrackingError(f"{what}: {server()} does not answer ({error})") from error
     except TrackingError:
@@ -134,9 +114,3 @@ def _says_not_there(error: Exception) -> bool:
     """Tell whether wandb says that it has no such project, artifact or type; it has no exception of its own for it."""
     text = str(error).lower()
     return "not found" in text or "could not find" in text
-
-
-def _within(seconds: float, action: Callable[[], T]) -> T:
-    answers: list[T] = []
-    within(seconds, lambda: answers.append(action()))
-    return answers[0]
