@@ -127,10 +127,8 @@ class LogitTable:
 
     def save(self, path: Path, label_names: Sequence[str]) -> None:
         """Write a parquet file: `id`, then a column for each label."""
-        frame = pd.DataFrame({"id": list(self.ids)})
-        for i, name in enumerate(label_names):
-            frame[f"logit:{name}"] = self.values[:, i]
-        frame.to_parquet(path, index=False)
+        columns = {f"logit:{name}": self.values[:, i] for i, name in enumerate(label_names)}
+        pd.DataFrame({"id": list(self.ids), **columns}).to_parquet(path, index=False)
 
     @classmethod
     def load(cls, path: Path) -> LogitTable:

@@ -39,6 +39,19 @@ def lab(tmp_path, monkeypatch):
     sys.modules.pop("my_lab", None)
 
 
+@pytest.fixture
+def student(lab, tmp_path):
+    """The folder of the page's student, untrained; its class is not imported any more."""
+    folder, task = tmp_path / "student", Task("multi_label", ("praise", "complaint"))
+    folder.mkdir()
+    config = STUDENTS.resolve("my_lab:GatedMeanConfig", beside=lab)()
+    with TemporaryDirectory() as scratch:
+        classifier = config.build(context_for(task, TEXTS, Path(scratch), lab))
+    write_model(folder, classifier, config, task, "student")
+    sys.modules.pop("my_lab")
+    return folder
+
+
 def test_the_page_s_student_is_thirty_lines_and_passes_the_page_s_check(lab, monkeypatch):
     student, check = blocks("python")
     assert len([line for line in student.splitlines() if line.strip()]) <= 30
@@ -51,20 +64,27 @@ def test_the_page_s_experiment_is_valid(lab):
     assert loaded.experiment.students["mine"].model_dump()["hidden_size"] == 32
 
 
-def test_the_page_s_student_predicts_only_for_those_who_trust_it(lab, tmp_path, capsys):
-    folder, task = tmp_path / "student", Task("multi_label", ("praise", "complaint"))
-    folder.mkdir()
-    config = STUDENTS.resolve("my_lab:GatedMeanConfig", beside=lab)()
-    with TemporaryDirectory() as scratch:
-        classifier = config.build(context_for(task, TEXTS, Path(scratch), lab))
-    write_model(folder, classifier, config, task, "student")
-    sys.modules.pop("my_lab")
-    command = ["predict", str(folder), "--text", "What a good day", "--code-folder", str(lab)]
+def test_the_page_s_student_predicts_only_for_those_who_trust_it(lab, student, capsys):
+    command = ["predict", str(student), "--text", "What a good day", "--code-folder", str(lab)]
     assert main(command) == 2
     assert "my_lab" not in sys.modules
     assert "if you trust it, say --trust-custom-code" in capsys.readouterr().err
     assert main([*command, "--trust-custom-code"]) == 0
     assert re.match(r"praise 0\.\d{4}  complaint 0\.\d{4}", capsys.readouterr().out)
+
+
+def test_code_that_fails_while_it_predicts_is_told_in_one_line(lab, student, capsys):
+    code = lab / "my_lab.py"
+    text = code.read_text(encoding="utf-8")
+    begin = "def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:\n"
+    assert begin in text
+    code.write_text(text.replace(begin, f"{begin}        raise ValueError('no')\n"), encoding="utf-8")
+    line = text[: text.index(begin)].count("\n") + 2
+    command = ["predict", str(student), "--text", "A good day", "--code-folder", str(lab)]
+    assert main([*command, "--trust-custom-code"]) == 2
+    assert capsys.readouterr().err == (
+        f"{student}: ValueError: no ({code}:{line}, in forward); the checks in distill.testing tell more\n"
+    )
 
 
 # Students, each with one mistake

@@ -18,6 +18,7 @@ def predict(options: argparse.Namespace) -> int:
     """Print probabilities for texts, as a table or as JSON lines."""
     import json
 
+    from distill.custom_code import named
     from distill.inference import load_student
 
     model = load_student(
@@ -27,7 +28,9 @@ def predict(options: argparse.Namespace) -> int:
         code_folder=options.code_folder or Path.cwd(),
     )
     texts = _given_texts(options.text) if options.text else _read_texts(options.file)
-    for found in model.predict(texts):
+    with named(str(options.folder), model.config):
+        predictions = model.predict(texts)
+    for found in predictions:
         if options.json:
             line = {"text": found.text, "probabilities": found.probabilities, "labels": list(found.labels)}
             print(json.dumps(line, ensure_ascii=False))

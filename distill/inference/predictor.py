@@ -48,7 +48,7 @@ class Predictor:
         self, model: ModelFolder, backend: Literal["onnx", "torch"], *, threads: int | None = None
     ) -> None:
         self._model, self._backend, self._threads = model, backend, threads
-        self.task = model.task
+        self.task, self.config = model.task, model.config
         calibration = _read_calibration(model.path)
         self.temperature: float = calibration["temperature"]
         self.thresholds: dict[str, float] = calibration["thresholds"]
