@@ -72,6 +72,36 @@ def test_odd_names_another_script_and_a_label_that_test_lacks(rewrite, experimen
     assert "1 steps done, 8 found in the store" in told
 
 
+@pytest.mark.slow
+def test_odd_classes_come_to_the_dashboard_and_back(rewrite, wandb_login, capsys):
+    dotted = "v1.0 joy"
+
+    def row(split, text, good, bad):
+        return [text, dotted if good == "1" else ANGER if bad == "1" else JOY]
+
+    rewrite(["text", "class"], row, "label: class")
+    assert main([*RUN, "--set", "runtime.wandb.mode=auto"]) == 0
+    _, err = capsys.readouterr()
+    assert "note" not in err
+    assert main(["sync"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" there")
+
+    import wandb
+
+    [student] = wandb.Api().runs("laboratory/distill", filters={"jobType": "student"})
+    keys = {f"per_label/test_ap/{name}" for name in (dotted, ANGER, JOY)}
+    assert keys <= set(student.summary.keys())
+    assert main(["dashboard", "reviews"]) == 0
+    [project] = [one for one in wandb_login.state.projects.values() if one.views]
+    shown = json.dumps([json.loads(view.spec) for view in project.views])
+    for key in keys | {"summary:validation/macro_f1"}:
+        assert json.dumps(key)[1:-1] in shown, key
+    assert main(["compare", "laboratory/distill", "--group", "reviews"]) == 0
+    assert "| mean" in capsys.readouterr().out
+    assert main(["pull", "reviews-mean:best", "--to", "pulled"]) == 0
+    assert main(["predict", "pulled", "--text", "lovely film", "--json"]) == 0
+
+
 def test_one_class_of_several_end_to_end(rewrite, experiment_file, capsys):
     def row(split, text, good, bad):
         return [text, JOY if good == "1" else ANGER if bad == "1" else "neither"]

@@ -8,7 +8,9 @@ from laboratory import EXPERIMENT, facts, key, publish
 from wandb_rounds import PROJECT, rows
 
 from distill.cli import main
-from distill.tracking import open_tracker
+from distill.locks import locked
+from distill.tracking import open_tracker, wandb_tracker
+from distill.tracking.journals import Journals, lock_of
 
 
 class Notes:
@@ -20,6 +22,7 @@ class Notes:
 
 
 def open_one(store, mode="offline"):
+    """Open the tracker of the laboratory."""
     return open_tracker(
         mode=mode, project="distill", entity=None, experiment=EXPERIMENT, store_root=store, tags=[], progress=Notes()
     )  # fmt: skip
@@ -140,12 +143,43 @@ def test_a_run_that_is_being_written_is_left_alone(wandb_login, store, capsys):
         log.rewind(20)
         code, said = sync(store, capsys)
     assert (code, said[1:]) == (
-        0,
+        1,
         [
             "running  student      student/0: another process writes it; give the command again when that has ended",
             "2 runs, 1 sent, 1 running",
         ],
     )
+
+
+def test_what_another_process_writes_is_left_to_it(wandb_login, store, capsys):
+    path = next(path for path in Journals(store).all() if "student" in path.name)
+    with locked(lock_of(path)):
+        tracker = open_one(store, "auto")
+        with tracker.run(facts("frontier")) as log:
+            log.summary({"frontier/hypervolume": 1.0})
+        assert tracker.close().startswith("wandb: runs still to be sent: 1; ")
+        code, told = sync(store, capsys)
+        assert (code, told[-1]) == (1, "3 runs, 2 there, 1 running")
+    assert sync(store, capsys)[1][-1] == "3 runs, 1 sent, 2 there"
+    assert len(rows(read_student())) == 3
+
+
+def test_a_server_that_comes_back_is_shown_runs_again(wandb_login, tmp_path, monkeypatch):
+    monkeypatch.setattr(wandb_tracker, "AWAY_SECONDS", 0.0)
+    tracker = open_one(tmp_path / "store", "auto")
+    wandb_login.down()
+    with tracker.run(facts("teacher")) as log:
+        log.metrics({"train/loss": 1.0}, 10)
+        publish(log, tmp_path / "store", "teacher")
+    wandb_login.up()
+    with tracker.run(facts("student")) as log:
+        log.metrics({"train/loss": 0.5}, 10)
+        publish(log, tmp_path / "store", "student", "teacher")
+    import wandb
+
+    kinds = {run.job_type for run in wandb.Api().runs(PROJECT)}
+    assert kinds == {"teacher", "student"}, "the one that was missed was sent, and the other one live"
+    assert tracker.close() == ""
 
 
 def test_what_cannot_be_sent_is_told_in_one_line(wandb_login, store, capsys, monkeypatch, tmp_path):

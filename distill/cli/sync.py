@@ -21,11 +21,9 @@ def sync(options: argparse.Namespace) -> int:
     """Send wandb every run, figure and artifact of a store that it has not got, once; ends with 0 if it has all."""
     from distill.tracking import sync_store
 
-    failed = 0
     counts = {"sent": 0, "there": 0, "running": 0, "failed": 0}
     for found in sync_store(store_at(options.store).root, options.experiment):
         counts[found.state] += 1
-        failed += found.state == "failed"
         print(f"{found.state:8} {found.job_type:12} {found.name}: {found.detail}", flush=True)
     print(", ".join([f"{sum(counts.values())} runs", *(f"{n} {state}" for state, n in counts.items() if n)]))
-    return 1 if failed else 0
+    return 1 if counts["failed"] or counts["running"] else 0

@@ -70,40 +70,39 @@ def sync_store(store_root: Path, experiment: str = "*") -> Iterator[Synchronised
 
 
 def _synchronised(path: Path, folder: Path) -> Synchronised:
-    about, lines = read_journal(path)
-
-    def came_to(state: State, detail: str) -> Synchronised:
-        return Synchronised(about["name"], about["job_type"], state, detail)
-
-    with locked(lock_of(path)) as got:
-        if not got:
-            return came_to("running", "another process writes it; give the command again when that has ended")
-        if has_receipt(path):
-            return came_to("there", "nothing to send")
-        try:
-            rows = synchronise(path, folder)
-        except TrackingError as error:
-            return came_to("failed", str(error))
-        except Exception as error:  # noqa: BLE001 - the SDK raises what it likes; the other runs are tried too
-            stop_service()
-            return came_to("failed", first_line(error))
-    artifacts = sum(line["event"] == "artifact" for line in lines)
-    return came_to("sent", f"{rows} rows, {artifacts} artifacts")
+    about, _ = read_journal(path)
+    try:
+        state, detail = synchronise(path, folder)
+    except TrackingError as error:
+        state, detail = "failed", str(error)
+    except Exception as error:  # noqa: BLE001 - the SDK raises what it likes; the other runs are tried too
+        stop_service()
+        state, detail = "failed", first_line(error)
+    return Synchronised(about["name"], about["job_type"], state, detail)
 
 
-def synchronise(path: Path, folder: Path) -> int:
-    """Send what the server has not got of a journal.
+def synchronise(path: Path, folder: Path) -> tuple[State, str]:
+    """Send what the server has not got of a journal, unless somebody is writing or sending it.
 
     Args:
-        path: the journal. No other process may be writing it.
+        path: the journal.
         folder: where wandb keeps its files.
 
     Returns:
-        How many rows had to be sent.
+        What became of it, and more of that in words.
 
     Raises:
         TrackingError: the server does not have everything afterwards; the message says what it lacks.
     """
+    with locked(lock_of(path)) as got:
+        if not got:
+            return "running", "another process writes it; give the command again when that has ended"
+        if has_receipt(path):
+            return "there", "nothing to send"
+        return "sent", _bring(path, folder)
+
+
+def _bring(path: Path, folder: Path) -> str:
     about, written = read_journal(path)
     lines = settled(written)
     run = open_run(about, folder)
@@ -119,7 +118,8 @@ def synchronise(path: Path, folder: Path) -> int:
     heal(place, about["id"], path, lines, folder)
     check(place, about["id"], lines)
     write_receipt(path, {"server": server(), "project": place})
-    return delivery.rows_sent
+    artifacts = sum(line["event"] == "artifact" for line in written)
+    return f"{delivery.rows_sent} rows, {artifacts} artifacts"
 
 
 def _send(delivery: Delivery, lines: Sequence[Line]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,16 +15,19 @@ from distill.tracking.journal import Journal, ending, read_recorded
 from distill.tracking.journals import Journals, Project
 from distill.tracking.live_run import LiveRun
 from distill.tracking.sync import synchronise
-from distill.tracking.wandb_runs import open_run
+from distill.tracking.wandb_runs import open_run, server_answers
 from distill.tracking.wandb_settings import environment, first_line, stop_service
+
+AWAY_SECONDS = 300.0
+"""How long nobody asks a server that has failed."""
 
 
 class WandbTracker:
     """Keeps a journal of each box of the flow and shows it in wandb while it runs.
 
-    After the first failure the run at hand goes on with its journal alone, and so do later runs: a server that is
-    away costs seconds once, not for every run. What it has not got then is sent by `distill sync`. Runs that are not
-    to be seen live are sent by `close`.
+    After the first failure the run at hand goes on with its journal alone, and so do later runs until the server
+    answers again, which is tried now and then: a server that is away costs seconds, not for every run. `close` sends
+    what it has not got, or else `distill sync` does.
     """
 
     def __init__(self, project: Project, store_root: Path, wanted: Mode, progress: Progress) -> None:
@@ -33,15 +37,17 @@ class WandbTracker:
         self._mode: Mode | None = None
         self._progress = progress
         self._told = False
+        self._failed_at: float | None = None
 
     @contextmanager
     def run(self, facts: RunFacts, *, live: bool = True) -> Iterator[BoxLog]:
         """Open a run; in wandb too if it is to be seen live and the server can be reached."""
         with self._journals.open(self._project, facts) as journal:
-            if self._mode is None:
-                with environment(self._folder):
+            with environment(self._folder):
+                if self._mode is None:
                     self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
-                self._tell_of_missing_key()
+                    self._tell_of_missing_key()
+                self._look_for_the_server()
             if not live or self._mode != "online":
                 with ending(journal):
                     yield journal
@@ -57,18 +63,20 @@ class WandbTracker:
         """Send what the server has not got; return how to send the rest later, or nothing."""
         if self._mode is None:
             return ""
-        unsent = self._journals.unsent(self._project.experiment)
         with environment(self._folder):
-            if unsent and self._mode == "online":
-                self._attempt(lambda: self._send_the_rest(unsent))
-                unsent = self._journals.unsent(self._project.experiment)
+            self._look_for_the_server()
+            if self._mode == "online":
+                self._attempt(self._send_the_rest)
             stop_service()
+        unsent = self._journals.unsent(self._project.experiment)
         if not unsent or self._mode == "disabled":
             return ""
         store = shlex.quote(str(self._folder.parent))
         return f"wandb: runs still to be sent: {len(unsent)}; to send them: distill sync --store {store}"
 
-    def _send_the_rest(self, unsent: list[Path]) -> None:
+    def _send_the_rest(self) -> None:
+        """Send what the server has not got, in the order of the flow; what is being written is left alone."""
+        unsent = self._journals.unsent(self._project.experiment)
         for number, path in enumerate(unsent):
             self._progress.advance(number, len(unsent), "runs sent to wandb")
             synchronise(path, self._folder)
@@ -97,10 +105,20 @@ class WandbTracker:
             return None
 
     def _failed(self, error: Exception) -> None:
-        """Keep later runs to their journals, and say so once."""
+        """Keep later runs to their journals for a while, and say so once."""
         if self._mode == "online":
-            self._mode = "offline"
+            self._mode, self._failed_at = "offline", time.monotonic()
         self._tell(f"wandb failed ({first_line(error)}): the journals have everything, to be sent later")
+
+    def _look_for_the_server(self) -> None:
+        """Go online again if the server that has failed a while ago answers now, and takes what it has not got."""
+        if self._failed_at is None or time.monotonic() - self._failed_at < AWAY_SECONDS:
+            return
+        if self._attempt(server_answers):
+            self._mode, self._failed_at = "online", None
+            self._attempt(self._send_the_rest)
+        else:
+            self._failed_at = time.monotonic()
 
     def _tell_of_missing_key(self) -> None:
         if self._wanted == "online" and self._mode == "offline":
