@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from scipy.stats import binom
 
 from distill.contracts import Objective, Targets
 from distill.training.module import LOG_EVERY
@@ -47,12 +48,15 @@ def compare(first: Loop, second: Loop, objective: Callable[[], Objective]) -> tu
 
 
 def describe(first: list[float], second: list[float]) -> str:
-    """Return medians, and by how much the second is dearer: median and quartiles over the blocks."""
-    ratios = [100 * (b / a - 1) for a, b in zip(first, second, strict=True)]
+    """Return medians, and by how much the second is dearer: median, its 95 % interval, and the blocks' quartiles."""
+    ratios = sorted(100 * (b / a - 1) for a, b in zip(first, second, strict=True))
     low, middle, high = statistics.quantiles(ratios, n=4)
+    # the median lies between these two order statistics 95 times of 100, whatever the blocks' distribution
+    least = int(binom.ppf(0.025, len(ratios), 0.5))
     return (
         f"{1e3 * statistics.median(first):10.2f} {1e3 * statistics.median(second):10.2f}   "
-        f"{middle:5.1f} % [{low:.1f}, {high:.1f}] of {len(ratios)}"
+        f"{middle:5.1f} % ({ratios[max(least - 1, 0)]:.1f} to {ratios[-max(least, 1)]:.1f}) "
+        f"[{low:.1f}, {high:.1f}] of {len(ratios)}"
     )
 
 

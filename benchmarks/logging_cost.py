@@ -52,7 +52,7 @@ def main() -> None:
         print(
             f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.steps} steps each"
         )
-        print("student          without       with   cost: median [quartiles] of blocks")
+        print("student          without       with   cost: median (95 % interval) [quartiles] of blocks")
         for name in options.students:
             print(f"{name:15} {describe(*measure(name, corpus, options.steps, Path(scratch)))}", flush=True)
 

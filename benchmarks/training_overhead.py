@@ -66,7 +66,7 @@ def main() -> None:
         print(
             f"{detect('cpu', 1).processor}, 1 thread, batch {SETTINGS.batch_size}, {options.steps} steps each"
         )
-        print("student          bare ms    ours ms   overhead: median [quartiles] of blocks")
+        print("student          bare ms    ours ms   overhead: median (95 % interval) [quartiles] of blocks")
         for name in options.students:
             bare, ours = measure(name, corpus, options.steps, Path(scratch))
             print(f"{name:15} {describe(bare, ours)}", flush=True)
