@@ -234,6 +234,9 @@ class Tracker(Protocol):
     def close(self) -> str:
         """Send what was not; return what the user should know, such as how to send it later, or nothing."""
 
+    def address(self) -> str:
+        """Return where the experiment's runs are to be seen, or nothing if they have never been sent."""
+
 
 class Shared(Protocol):
     """Results that other machines have published."""

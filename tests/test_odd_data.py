@@ -81,8 +81,9 @@ def test_odd_classes_come_to_the_dashboard_and_back(rewrite, wandb_login, capsys
 
     rewrite(["text", "class"], row, "label: class")
     assert main([*RUN, "--set", "runtime.wandb.mode=auto"]) == 0
-    _, err = capsys.readouterr()
+    out, err = capsys.readouterr()
     assert "note" not in err
+    assert out.splitlines()[-1] == f"wandb     {wandb_login.url}/laboratory/distill/groups/reviews"
     assert main(["sync"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith(" there")
 

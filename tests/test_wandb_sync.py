@@ -6,6 +6,7 @@ import shutil
 import pytest
 from laboratory import EXPERIMENT, facts, key, publish
 from wandb_rounds import PROJECT, rows
+from wandb_server.fixtures import logged_in, running_server
 
 from distill.cli import main
 from distill.locks import locked
@@ -162,6 +163,23 @@ def test_what_another_process_writes_is_left_to_it(wandb_login, store, capsys):
         assert (code, told[-1]) == (1, "3 runs, 2 there, 1 running")
     assert sync(store, capsys)[1][-1] == "3 runs, 1 sent, 2 there"
     assert len(rows(read_student())) == 3
+
+
+def test_another_server_gets_everything_too(wandb_login, store, capsys, tmp_path):
+    assert sync(store, capsys)[1][-1] == "2 runs, 2 sent"
+    with running_server(tmp_path / "other") as other, logged_in(other, tmp_path):
+        assert sync(store, capsys)[1][-1] == "2 runs, 2 sent"
+        assert sync(store, capsys)[1][-1] == "2 runs, 2 there"
+        assert len(rows(read_student())) == 3
+
+
+def test_where_the_runs_are_is_told(wandb_login, tmp_path):
+    tracker = open_one(tmp_path / "store", "auto")
+    assert tracker.address() == ""
+    with tracker.run(facts("teacher")) as log:
+        log.summary({"test/macro_ap": 0.75})
+    assert tracker.close() == ""
+    assert tracker.address() == f"{wandb_login.url}/{PROJECT}/groups/{EXPERIMENT}"
 
 
 def test_a_server_that_comes_back_is_shown_runs_again(wandb_login, tmp_path, monkeypatch):

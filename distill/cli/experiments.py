@@ -94,6 +94,8 @@ def execute(options: argparse.Namespace, loaded: LoadedExperiment, tags: Sequenc
     for name, reason in outcome.failures.items():
         print(f"failed: {name}: {reason}")
     print("\n".join(f"{what:10}{place}" for what, place in _places(outcome.folder)))
+    if address := tracker.address():
+        print(f"{'wandb':10}{address}")
     if parting:
         print(f"\n{parting}")
     return 1 if outcome.failures else 0

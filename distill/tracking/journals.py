@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from distill.contracts import RunFacts
 from distill.fingerprint import file_hash, fingerprint
@@ -85,6 +86,12 @@ class Journals:
         """Return the journals of which no server has said that it has everything."""
         return [path for path in self.all(experiment) if not has_receipt(path)]
 
+    def address(self, experiment: str) -> str:
+        """Return the page of an experiment's runs, or nothing if none has been sent."""
+        receipts = map(_read_receipt, reversed(self.all(experiment)))
+        page = next((receipt["address"] for receipt in receipts if receipt.get("address")), "")
+        return f"{page}/groups/{quote(experiment, safe='')}" if page else ""
+
     def files_to_be_sent(self) -> set[Path]:
         """Return pictures and folders that a server is still to get, of runs that are not to be kept from wandb."""
         found: set[Path] = set()
@@ -125,13 +132,18 @@ def write_receipt(path: Path, where: Mapping[str, Any]) -> None:
     write_json(path.with_suffix(RECEIPT), {**where, "journal": file_hash(path)})
 
 
-def has_receipt(path: Path) -> bool:
-    """Tell whether a server has everything that the journal holds now."""
+def has_receipt(path: Path, server: str | None = None) -> bool:
+    """Tell whether a server, this one or any, has everything that the journal holds now."""
+    receipt = _read_receipt(path)
+    of_this = server is None or receipt.get("server") == server
+    return of_this and bool(receipt.get("journal") == file_hash(path))
+
+
+def _read_receipt(path: Path) -> dict[str, Any]:
     try:
-        receipt = read_json(path.with_suffix(RECEIPT))
+        return dict(read_json(path.with_suffix(RECEIPT)))
     except (FileNotFoundError, ValueError):
-        return False
-    return bool(receipt.get("journal") == file_hash(path))
+        return {}
 
 
 def _place_in_flow(path: Path) -> int:

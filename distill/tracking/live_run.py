@@ -11,8 +11,8 @@ from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Journal, Line, read_journal
 from distill.tracking.journals import write_receipt
 from distill.tracking.media import heal
-from distill.tracking.wandb_runs import finish, patiently, send_patiently
-from distill.tracking.wandb_settings import server, stop_service
+from distill.tracking.wandb_runs import finish, patiently, place_of, send_patiently
+from distill.tracking.wandb_settings import stop_service
 
 if TYPE_CHECKING:
     import wandb
@@ -46,12 +46,12 @@ class LiveRun:
 
     def finish(self) -> None:
         """End the run; what has all arrived gets a receipt."""
-        place = f"{self._run.entity}/{self._run.project}"
+        place = place_of(self._run)
         self._try(lambda: finish(self._run, self._exit_code))
         # wandb says nothing of a picture that was lost on the way
         self._try(lambda: patiently(self._heal))
         if self._is_well:
-            write_receipt(self._journal.path, {"server": server(), "project": place})
+            write_receipt(self._journal.path, place)
         else:
             stop_service()
 

@@ -17,7 +17,7 @@ from distill.tracking.delivery import Delivery, safe_name
 from distill.tracking.journal import ROWS, Line, read_journal, settled
 from distill.tracking.journals import Journals, has_receipt, lock_of, write_receipt
 from distill.tracking.media import heal
-from distill.tracking.wandb_runs import finish, open_run, send_patiently
+from distill.tracking.wandb_runs import finish, open_run, place_of, send_patiently
 from distill.tracking.wandb_settings import (
     environment,
     first_line,
@@ -97,7 +97,7 @@ def synchronise(path: Path, folder: Path) -> tuple[State, str]:
     with locked(lock_of(path)) as got:
         if not got:
             return "running", "another process writes it; give the command again when that has ended"
-        if has_receipt(path):
+        if has_receipt(path, server()):
             return "there", "nothing to send"
         return "sent", _bring(path, folder)
 
@@ -106,6 +106,7 @@ def _bring(path: Path, folder: Path) -> str:
     about, written = read_journal(path)
     lines = settled(written)
     run = open_run(about, folder)
+    place = place_of(run)
     delivery = Delivery(run, path.parent, on_published=crown)
     try:
         _send(delivery, lines)
@@ -114,10 +115,9 @@ def _bring(path: Path, folder: Path) -> str:
             finish(run, 1)
         raise
     finish(run, _exit_code(lines))
-    place = f"{run.entity}/{run.project}"
-    heal(place, about["id"], path, lines, folder)
-    check(place, about["id"], lines)
-    write_receipt(path, {"server": server(), "project": place})
+    heal(place["project"], about["id"], path, lines, folder)
+    check(place["project"], about["id"], lines)
+    write_receipt(path, place)
     artifacts = sum(line["event"] == "artifact" for line in written)
     return f"{delivery.rows_sent} rows, {artifacts} artifacts"
 

@@ -60,6 +60,15 @@ def send_patiently(delivery: Delivery, line: Line, row: int, at: Path | None) ->
     patiently(lambda: delivery.send(line, row, at), delivery.bytes_of(line))
 
 
+def place_of(run: wandb.Run) -> dict[str, str]:
+    """Return on which server a run is, in which project as `entity/project`, and the project's page."""
+    return {
+        "server": server(),
+        "project": f"{run.entity}/{run.project}",
+        "address": run.project_url or "",
+    }
+
+
 def finish(run: wandb.Run, exit_code: int) -> None:
     """End a run once the server has everything; artifacts have arrived before.
 

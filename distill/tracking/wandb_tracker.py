@@ -74,6 +74,10 @@ class WandbTracker:
         store = shlex.quote(str(self._folder.parent))
         return f"wandb: runs still to be sent: {len(unsent)}; to send them: distill sync --store {store}"
 
+    def address(self) -> str:
+        """Return the page of the experiment's runs, or nothing."""
+        return self._journals.address(self._project.experiment)
+
     def _send_the_rest(self) -> None:
         """Send what the server has not got, in the order of the flow; what is being written is left alone."""
         unsent = self._journals.unsent(self._project.experiment)
