@@ -143,6 +143,7 @@ def test_the_page_needs_no_network(tmp_path):
     draw(comparison_of(tmp_path), experiment="reviews", bench=bench)
     page = (bench.result / "frontier.html").read_text(encoding="utf-8")
     assert "<script src=" not in page
+    assert "<title>reviews: quality against speed</title>" in page
     assert "Plotly.newPlot" in page
     assert "cnn\\u002fkd" in page
     assert "10.0 times as fast as the teacher" in page
@@ -193,5 +194,5 @@ def test_names_cover_neither_one_another_nor_points(spread):
     boxes = [text.get_window_extent() for text in axes.texts]
     assert len(boxes) == len(places)
     for i, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+        assert not any(box.padded(5).overlaps(other) for other in boxes[i + 1 :]), "they would read as one"
         assert not any(box.contains(*axes.transData.transform(place)) for place in places)

@@ -37,6 +37,8 @@ MARKER = 15
 """The side of the square that a marker keeps free, in pixels at 100 dots per inch."""
 LINE = 5
 """The width that a line keeps free, in such pixels."""
+APART = 6
+"""How far two names stay from one another, in such pixels: two that touch read as one."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def place_labels(axes: Axes, labels: Sequence[Label], segments: Sequence[Segment
         choices = [_write(axes, label, place) for place in PLACES]
         boxes = [choice.get_window_extent() for choice in choices]
         best = min(range(len(choices)), key=lambda i: (_trouble(boxes[i], taken, inside), i))
-        taken.append(boxes[best])
+        taken.append(boxes[best].padded(APART))
         for i, choice in enumerate(choices):
             if i != best:
                 choice.remove()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from distill.charts import INK, MUTED
@@ -51,7 +52,9 @@ def draw_page(comparison: Comparison, experiment: str, path: Path) -> None:
         updatemenus=[_menu(arms, comparison)],
         margin={"t": 110},
     )
-    figure.write_html(path, include_plotlyjs=True, full_html=True, div_id="frontier")
+    page = figure.to_html(include_plotlyjs=True, full_html=True, div_id="frontier")
+    title = f"<title>{escape(experiment)}: quality against speed</title>"
+    path.write_text(page.replace("<head>", f"<head>{title}", 1), encoding="utf-8")
 
 
 def _trace(arm: Arm, comparison: Comparison) -> dict[str, Any]:
