@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLError
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.error import HTTPError, URLError
+from urllib.request import build_opener
 
 from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Line
@@ -89,13 +90,14 @@ def patiently(action: Callable[[], object], upload_bytes: int = 0) -> None:
 
 
 def server_answers() -> bool:
-    """Tell whether there is anybody; an error is an answer too."""
-    place = urlsplit(server())
-    kind = HTTPSConnection if place.scheme == "https" else HTTPConnection
+    """Tell whether there is anybody, through a proxy if the environment names one; an error is an answer too."""
     try:
-        with closing(kind(place.hostname or "", place.port, timeout=REQUEST_SECONDS)) as connection:
-            connection.request("GET", "/")
-            connection.getresponse()
+        with build_opener().open(server(), timeout=REQUEST_SECONDS):
+            return True
+    except HTTPError as error:
+        error.close()
+        return True
+    except URLError as error:
+        return isinstance(error.reason, SSLError)  # wandb may know certificates that Python does not
     except (OSError, HTTPException):
         return False
-    return True
