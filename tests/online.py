@@ -37,7 +37,11 @@ def _reviews_online(tmp_path_factory):
         yield ran
 
 
-@pytest.fixture(scope="module", params=["reviews", pytest.param("quickstart", marks=pytest.mark.slow)])
+# a quick start takes its five minutes, or more beside something else
+@pytest.fixture(
+    scope="module",
+    params=["reviews", pytest.param("quickstart", marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+)
 def any_online_experiment(request, tmp_path_factory):
     """An experiment that has run online: a small one, and the quick start. Logged in, and in its folder."""
     if request.param == "reviews":
