@@ -128,10 +128,10 @@ def train(
     )
 
 
-def build(name: str, corpus: Corpus, scratch: Path) -> TextClassifier:
+def build(name: str, corpus: Corpus, scratch: Path, **knobs: object) -> TextClassifier:
     """Return the student, the same each time."""
     torch.manual_seed(0)
-    config = STUDENTS.resolve(name).model_validate({"kind": name} | STUDENT_KNOBS[name])
+    config = STUDENTS.resolve(name).model_validate({"kind": name} | STUDENT_KNOBS[name] | knobs)
     return config.build(BuildContext(corpus.task, corpus.train.texts, 0, scratch, memo=no_memo))
 
 
