@@ -27,6 +27,8 @@ def named(model: str, *configs: ModelConfig | ObjectiveConfig) -> Iterator[None]
     try:
         yield
     except ModelError as error:
+        if str(error).startswith(f"{model}:"):
+            raise
         raise ModelError(f"{model}: {error}") from error
     except DistillError:
         raise

@@ -20,7 +20,7 @@ from wandb_server.fixtures import environment, running_server
 MOMENTS = ("start", "middle", "end")
 WITHOUT_SERVER = ("no key", "WANDB_MODE=offline")
 FAULTS = ("server down", "server silent", "error 500", "uploads lost")
-STOPS = ("SIGTERM", "SIGKILL")
+STOPS = ("SIGTERM", "SIGKILL", "SIGKILL, then sync")
 CASES = [
     *((fault, "start") for fault in WITHOUT_SERVER),
     *((fault, moment) for fault in FAULTS for moment in MOMENTS),
@@ -71,8 +71,9 @@ def attempt(fault, moment):
         if fault == "server down":
             server.up()
         rows_before, artifacts_before = count(server)[:2]
-        if fault in STOPS:
+        if fault == "SIGKILL, then sync":
             sync(store, variables)  # what there is so far; the run then goes on
+        if fault in STOPS:
             exit_code, _ = finish(start(store, variables, "--go-on"))
         sync_exit_code, said = sync(store, variables)
         counted = count(server)
@@ -122,7 +123,7 @@ def harm(server, process, fault):
         server.lose_upload(times=math.inf)
     elif fault == "SIGTERM":
         process.terminate()
-    elif fault == "SIGKILL":
+    elif fault.startswith("SIGKILL"):
         process.kill()
 
 

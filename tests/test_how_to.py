@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGES = {
     "first-run-online.md": 4,
     "offline-then-sync.md": 3,
-    "share-a-dashboard.md": 4,
+    "share-a-dashboard.md": 3,
 }
 PAGES_OF_WHAT_IS_THERE = {
     "pull-a-checkpoint.md": 4,

@@ -274,6 +274,24 @@ class Refuses(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class SendsAway(Refuses):
+    """A server that names a place out of reach."""
+
+    def do_GET(self):
+        self.send_response(302)
+        self.send_header("Location", f"http://127.0.0.1:{closed_port()}/")
+        self.end_headers()
+
+
+def test_a_redirection_is_an_answer(place, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), SendsAway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        assert wandb_runs.server_answers()
+        wandb_settings.stop_service()
+        server.shutdown()
+
+
 def test_a_server_behind_a_proxy_answers(place, monkeypatch):
     with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from laboratory import EXPERIMENT, facts, key, publish
@@ -125,6 +126,59 @@ def test_a_picture_that_is_gone_everywhere_is_told(wandb_login, store, capsys):
     assert said[1] == f"failed   student      student/0: {store}/results/page.html: the picture is gone"
 
 
+def test_a_published_folder_that_is_gone_is_not_sent_as_an_empty_one(wandb_login, store, capsys):
+    shutil.rmtree(store / "results" / "teacher")
+    code, said = sync(store, capsys)
+    assert (code, said[-1]) == (1, "2 runs, 2 failed")
+    gone = f"{store}/results/teacher: what was published from there is gone"
+    assert said[0] == f"failed   teacher      teacher/0: {gone}"
+    assert not wandb_login.state.project("distill").collections
+
+
+def test_a_run_that_has_just_begun_is_no_stumbling_block(wandb_login, store, capsys):
+    begun = open_one(store).run(facts("speed"))
+    with begun:
+        code, said = sync(store, capsys)
+        assert (code, said[-1]) == (1, "3 runs, 2 sent, 1 running")
+    nothing = store / "history" / EXPERIMENT / "speed-0.jsonl"
+    nothing.write_text("")
+    assert sync(store, capsys)[0] == 0
+
+
+def test_runs_that_were_kept_from_wandb_stay_here_until_they_are_wanted(wandb_login, tmp_path, capsys):
+    def run(mode):
+        config = {"seed": 0, "runtime": {"wandb": {"mode": mode}}}
+        about = replace(facts("teacher"), config=config)
+        tracker = open_one(tmp_path / "store", mode)
+        if not tracker.recorded(about).finished:
+            with tracker.run(about) as log:
+                log.go_on({key("teacher")})
+                if key("teacher") not in tracker.recorded(about).marks:
+                    log.metrics({"train/loss": 1.0}, 10)
+                    log.mark(key("teacher"))
+        return tracker.close()
+
+    run("disabled")
+    code, said = sync(tmp_path / "store", capsys)
+    assert (code, said[-1]) == (0, "1 runs, 1 private")
+    assert run("auto") == ""
+    import wandb
+
+    [teacher] = wandb.Api().runs(PROJECT)
+    assert [row["_step"] for row in rows(teacher)] == [0]
+    assert sync(tmp_path / "store", capsys)[1][-1] == "1 runs, 1 there"
+
+
+def test_what_was_recorded_offline_comes_before_what_goes_on_online(wandb_login, store, capsys):
+    tracker = open_one(store, "auto")
+    with tracker.run(facts("student")) as log:
+        log.go_on({key("student")})
+        log.metrics({"train/loss": 0.01}, 30)
+    assert len(rows(read_student())) == 4
+    assert tracker.close() == ""
+    assert sync(store, capsys)[1][-1] == "2 runs, 2 there"
+
+
 def test_a_server_that_takes_and_forgets_is_found_out(wandb_login, store, capsys, monkeypatch):
     monkeypatch.setattr("distill.tracking.sync.SETTLE_SECONDS", 0.1)
     sync(store, capsys)
@@ -180,6 +234,34 @@ def test_where_the_runs_are_is_told(wandb_login, tmp_path):
         log.summary({"test/macro_ap": 0.75})
     assert tracker.close() == ""
     assert tracker.address() == f"{wandb_login.url}/{PROJECT}/groups/{EXPERIMENT}"
+
+
+def test_a_server_that_is_not_well_yet_is_tried_again_and_again(wandb_login, tmp_path, monkeypatch):
+    monkeypatch.setattr(wandb_tracker, "AWAY_SECONDS", 0.0)
+    tracker = open_one(tmp_path / "store", "auto")
+    wandb_login.down()
+    with tracker.run(facts("teacher")) as log:
+        log.metrics({"train/loss": 1.0}, 10)
+    wandb_login.up()
+    wandb_login.fail(500, "UpsertBucket")
+    with tracker.run(facts("student")) as log:
+        log.metrics({"train/loss": 1.0}, 10)
+    wandb_login.heal()
+    with tracker.run(facts("speed")) as log:
+        log.summary({"speed/latency_p90_ms": 0.5})
+    assert tracker.close() == ""
+    import wandb
+
+    assert {run.job_type for run in wandb.Api().runs(PROJECT)} == {"teacher", "student", "speed"}
+
+
+def test_one_run_that_cannot_be_sent_keeps_back_no_other(wandb_login, store, capsys):
+    (store / "results" / "page.html").unlink()
+    tracker = open_one(store, "auto")
+    with tracker.run(facts("speed")) as log:
+        log.summary({"speed/latency_p90_ms": 0.5})
+    assert tracker.close().startswith("wandb: runs still to be sent: 1; ")
+    assert sync(store, capsys)[1][-1] == "3 runs, 2 there, 1 failed"
 
 
 def test_a_server_that_comes_back_is_shown_runs_again(wandb_login, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
     from distill.interruption import interruptible
     from distill.pipeline import make_shared
     from distill.progress import ConsoleProgress
+    from distill.tracking import Journals
     from distill.tracking.access import require_access
     from distill.tracking.wandb_settings import environment, stop_service
 
@@ -58,9 +59,14 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
             parting = tracker.close()
             store.close()
     progress.close()
-    if parting:
+    if Journals(store.root).unsent_of(loaded.experiment.name, _keys(plan)):
         raise TrackingError(f"what agents share is not on the server yet; {parting}")
     return options.set, plan.soft_targets.key
+
+
+def _keys(plan: Plan) -> list[str]:
+    shared = (plan.data, plan.teacher.model, plan.soft_targets, plan.baseline and plan.baseline.model)
+    return [step.key for step in shared if step]
 
 
 def sweep_section(options: argparse.Namespace, loaded: LoadedExperiment) -> SweepConfig:

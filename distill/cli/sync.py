@@ -21,7 +21,7 @@ def sync(options: argparse.Namespace) -> int:
     """Send wandb every run, figure and artifact of a store that it has not got, once; ends with 0 if it has all."""
     from distill.tracking import sync_store
 
-    counts = {"sent": 0, "there": 0, "running": 0, "failed": 0}
+    counts = {"sent": 0, "there": 0, "private": 0, "running": 0, "failed": 0}
     for found in sync_store(store_at(options.store).root, options.experiment):
         counts[found.state] += 1
         print(f"{found.state:8} {found.job_type:12} {found.name}: {found.detail}", flush=True)

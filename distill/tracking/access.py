@@ -64,13 +64,13 @@ def require_access() -> wandb.Api:
 
     def ask() -> tuple[wandb.Api, str | None]:
         api = public_api()
-        return api, api.default_entity
+        return api, api.settings["entity"] or api.default_entity
 
     try:
-        api, who = within(ANSWER_SECONDS, ask)
+        api, whose = within(ANSWER_SECONDS, ask)
     except Exception as error:
         raise TrackingError(f"wandb: {place} does not answer ({first_line(error)})") from error
-    if who is None:
+    if whose is None:  # some keys belong to no user: WANDB_ENTITY says what they are for
         raise TrackingError(f"wandb: {place} does not know the key; {help_with_key}")
     return api
 

@@ -38,10 +38,17 @@ class Delivery:
         self._on_published = on_published
 
     def send(self, line: Line, row: int, at: Path | None = None) -> None:
-        """Send a line; a row that the server has already is not sent again."""
+        """Send a line; a row that the server has already is not sent again.
+
+        Raises:
+            TrackingError: rows before it are missing there, or files of an artifact are missing here.
+        """
         event = line["event"]
         if event in ROWS and row >= self._there:
+            if row > self._there:
+                raise TrackingError(f"row {row} would come after a gap: the server has {self._there}")
             self.run.log({**self._content(line, at), "step": max(line["step"], 0)}, step=row)
+            self._there += 1
             self.rows_sent += 1
         elif event == "summary":
             self.run.summary.update(line["values"])
@@ -85,7 +92,12 @@ class Delivery:
         return artifact
 
     def _files_of(self, line: Line) -> list[Path]:
-        return files_of(self._place_of(line)) if line["folder"] else []
+        if not line["folder"]:
+            return []
+        place = self._place_of(line)
+        if not place.is_dir():
+            raise TrackingError(f"{place}: what was published from there is gone")
+        return files_of(place)
 
     def _place_of(self, line: Line) -> Path:
         return (self._folder / str(line["folder"])).resolve()

@@ -58,6 +58,8 @@ class Journal:
         self._rows, self._step = 0, -1
         self._goes_on = False
         self._file = path.open("a", encoding="utf-8")
+        if not path.stat().st_size:
+            self._replace([])  # whoever looks finds what it is
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         """Append values at an optimiser step."""
@@ -116,16 +118,23 @@ class Journal:
         self.send(line, row, at)
 
     def _rewrite(self, lines: list[Line]) -> None:
-        """Replace the file's lines in one step."""
+        """Go on after these lines, and send what a server may not have got of them when they were recorded."""
         self._goes_on = True
+        self._replace(lines)
+        self._kept = lines
+        self._rows, self._step = 0, max((line["step"] for line in lines), default=-1)
+        for line in lines:
+            row = self._rows
+            self._rows += line["event"] in ROWS
+            self.send(line, row, None)
+
+    def _replace(self, lines: list[Line]) -> None:
+        """Replace the file's lines in one step."""
         self._file.close()
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         head = {"event": "run", "step": -1, **self.about}
         aside.write_text("".join(_line(line) for line in (head, *lines)), encoding="utf-8")
         aside.replace(self.path)
-        self._kept = lines
-        self._rows = sum(line["event"] in ROWS for line in lines)
-        self._step = max((line["step"] for line in lines), default=-1)
         self._file = self.path.open("a", encoding="utf-8")
 
     def _relative(self, path: Path) -> str:

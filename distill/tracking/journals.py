@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +19,8 @@ from distill.tracking.journal import Journal, lines_of_done, read_journal
 from distill.tracking.redaction import redacted
 
 ENDING = ".jsonl"
+KEY_LENGTH = 32
+"""How much of a key is in a journal's name."""
 RECEIPT = ".sent.json"
 ORDER = ("data", "teacher", "soft-targets", "baseline", "student", "speed", "frontier")
 """Job types in the order of the flow: what is made from something comes after it."""
@@ -43,7 +45,7 @@ class Journals:
 
     def path(self, project: Project, facts: RunFacts) -> Path:
         """Return where a run's journal lies."""
-        return self.folder / project.experiment / f"{facts.job_type}-{facts.key[:32]}{ENDING}"
+        return self.folder / project.experiment / f"{facts.job_type}-{facts.key[:KEY_LENGTH]}{ENDING}"
 
     @contextmanager
     def open(self, project: Project, facts: RunFacts) -> Iterator[Journal]:
@@ -82,22 +84,27 @@ class Journals:
         found = self.folder.glob(f"{experiment}/*{ENDING}")
         return sorted(found, key=lambda path: (path.parent.name, _place_in_flow(path), path.name))
 
-    def unsent(self, experiment: str = "*") -> list[Path]:
-        """Return the journals of which no server has said that it has everything."""
-        return [path for path in self.all(experiment) if not has_receipt(path)]
+    def unsent(self, experiment: str = "*", server: str | None = None) -> list[Path]:
+        """Return the journals of which a server, this one or any, has not said that it has everything."""
+        return [path for path in self.all(experiment) if not has_receipt(path, server)]
+
+    def unsent_of(self, experiment: str, keys: Iterable[str]) -> list[Path]:
+        """Return the unsent journals of runs with these keys."""
+        wanted = {key[:KEY_LENGTH] for key in keys}
+        return [path for path in self.unsent(experiment) if path.stem.rpartition("-")[2] in wanted]
 
     def address(self, experiment: str) -> str:
         """Return the page of an experiment's runs, or nothing if none has been sent."""
-        receipts = map(_read_receipt, reversed(self.all(experiment)))
-        page = next((receipt["address"] for receipt in receipts if receipt.get("address")), "")
+        receipts = sorted(self.folder.glob(f"{experiment}/*{RECEIPT}"), key=lambda path: path.stat().st_mtime)
+        page = _read_receipt(receipts[-1]).get("address", "") if receipts else ""
         return f"{page}/groups/{quote(experiment, safe='')}" if page else ""
 
     def files_to_be_sent(self) -> set[Path]:
-        """Return pictures and folders that a server is still to get, of runs that are not to be kept from wandb."""
+        """Return pictures and folders that a server is still to get, of runs that are to be sent."""
         found: set[Path] = set()
         for path in self.unsent():
             about, lines = read_journal(path)
-            if about.get("config", {}).get("runtime", {}).get("wandb", {}).get("mode") != "disabled":
+            if not is_private(about):
                 named = [line[name] for line in lines for name in ("path", "folder") if line.get(name)]
                 found |= {(path.parent / place).resolve() for place in named}
         return found
@@ -127,6 +134,12 @@ def lock_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.lock")
 
 
+def is_private(about: Mapping[str, Any]) -> bool:
+    """Tell whether a run's experiment has kept it from wandb; one that is given again without that sends it."""
+    wandb = about.get("config", {}).get("runtime", {}).get("wandb", {})
+    return bool(wandb.get("mode") == "disabled")
+
+
 def write_receipt(path: Path, where: Mapping[str, Any]) -> None:
     """Record that a server has everything that the journal holds now."""
     write_json(path.with_suffix(RECEIPT), {**where, "journal": file_hash(path)})
@@ -134,14 +147,14 @@ def write_receipt(path: Path, where: Mapping[str, Any]) -> None:
 
 def has_receipt(path: Path, server: str | None = None) -> bool:
     """Tell whether a server, this one or any, has everything that the journal holds now."""
-    receipt = _read_receipt(path)
+    receipt = _read_receipt(path.with_suffix(RECEIPT))
     of_this = server is None or receipt.get("server") == server
     return of_this and bool(receipt.get("journal") == file_hash(path))
 
 
 def _read_receipt(path: Path) -> dict[str, Any]:
     try:
-        return dict(read_json(path.with_suffix(RECEIPT)))
+        return dict(read_json(path))
     except (FileNotFoundError, ValueError):
         return {}
 

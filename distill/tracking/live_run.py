@@ -10,7 +10,7 @@ from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Journal, Line, read_journal
 from distill.tracking.journals import write_receipt
-from distill.tracking.media import heal
+from distill.tracking.media import bytes_of, heal
 from distill.tracking.wandb_runs import finish, patiently, place_of, send_patiently
 from distill.tracking.wandb_settings import stop_service
 
@@ -46,18 +46,19 @@ class LiveRun:
 
     def finish(self) -> None:
         """End the run; what has all arrived gets a receipt."""
-        place = place_of(self._run)
+        place: dict[str, str] = {}
+        self._try(lambda: place.update(place_of(self._run)))
         self._try(lambda: finish(self._run, self._exit_code))
         # wandb says nothing of a picture that was lost on the way
-        self._try(lambda: patiently(self._heal))
-        if self._is_well:
-            write_receipt(self._journal.path, place)
-        else:
+        self._try(self._heal)
+        self._try(lambda: write_receipt(self._journal.path, place))
+        if not self._is_well:
             stop_service()
 
     def _heal(self) -> None:
         about, lines = read_journal(self._journal.path)
-        heal(f"{self._run.entity}/{self._run.project}", about["id"], self._journal.path, lines, self._folder)
+        place, path = f"{self._run.entity}/{self._run.project}", self._journal.path
+        patiently(lambda: heal(place, about["id"], path, lines, self._folder), bytes_of(path, lines))
 
     def _try(self, action: Callable[[], None]) -> None:
         if not self._is_well:

@@ -43,6 +43,12 @@ def heal(place: str, run_id: str, journal: Path, lines: Sequence[Line], folder: 
             )
 
 
+def bytes_of(journal: Path, lines: Sequence[Line]) -> int:
+    """Return how many bytes there are to upload if all pictures and pages of a run were lost."""
+    pictures = [journal.parent / line["path"] for line in lines if line["event"] == "picture"]
+    return sum(picture.stat().st_size for picture in pictures if picture.is_file())
+
+
 def _media(run: wandb.apis.public.Run) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     """Yield row, name and entry of everything that is shown from a file."""
     for row in run.scan_history():

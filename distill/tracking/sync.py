@@ -15,9 +15,10 @@ from distill.tracking.access import public_api, require_access
 from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery, safe_name
 from distill.tracking.journal import ROWS, Line, read_journal, settled
-from distill.tracking.journals import Journals, has_receipt, lock_of, write_receipt
-from distill.tracking.media import heal
-from distill.tracking.wandb_runs import finish, open_run, place_of, send_patiently
+from distill.tracking.journals import Journals, has_receipt, is_private, lock_of, write_receipt
+from distill.tracking.media import bytes_of, heal
+from distill.tracking.patience import within
+from distill.tracking.wandb_runs import finish, open_run, patiently, place_of, send_patiently
 from distill.tracking.wandb_settings import (
     environment,
     first_line,
@@ -27,9 +28,11 @@ from distill.tracking.wandb_settings import (
 
 SETTLE_SECONDS = 10.0
 """How long a server may take to show what it has taken."""
+FINAL_SECONDS = 20.0
+"""How long it may take to answer, in all."""
 
 
-State: TypeAlias = Literal["sent", "there", "running", "failed"]
+State: TypeAlias = Literal["sent", "there", "private", "running", "failed"]
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,13 @@ def sync_store(store_root: Path, experiment: str = "*") -> Iterator[Synchronised
 
 
 def _synchronised(path: Path, folder: Path) -> Synchronised:
-    about, _ = read_journal(path)
+    about = {"name": path.name, "job_type": "", **read_journal(path)[0]}
+    state: State
     try:
-        state, detail = synchronise(path, folder)
+        if is_private(about):
+            state, detail = "private", "runtime.wandb.mode is 'disabled'; run it with another mode to send it"
+        else:
+            state, detail = synchronise(path, folder)
     except TrackingError as error:
         state, detail = "failed", str(error)
     except Exception as error:  # noqa: BLE001 - the SDK raises what it likes; the other runs are tried too
@@ -97,7 +104,7 @@ def synchronise(path: Path, folder: Path) -> tuple[State, str]:
     with locked(lock_of(path)) as got:
         if not got:
             return "running", "another process writes it; give the command again when that has ended"
-        if has_receipt(path, server()):
+        if has_receipt(path, server()) or not read_journal(path)[0]:
             return "there", "nothing to send"
         return "sent", _bring(path, folder)
 
@@ -115,8 +122,8 @@ def _bring(path: Path, folder: Path) -> str:
             finish(run, 1)
         raise
     finish(run, _exit_code(lines))
-    heal(place["project"], about["id"], path, lines, folder)
-    check(place["project"], about["id"], lines)
+    patiently(lambda: heal(place["project"], about["id"], path, lines, folder), bytes_of(path, lines))
+    within(SETTLE_SECONDS + FINAL_SECONDS, lambda: check(place["project"], about["id"], lines))
     write_receipt(path, place)
     artifacts = sum(line["event"] == "artifact" for line in written)
     return f"{delivery.rows_sent} rows, {artifacts} artifacts"

@@ -8,7 +8,7 @@ from pathlib import Path
 from ssl import SSLError
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import build_opener
+from urllib.request import HTTPRedirectHandler, build_opener
 
 from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Line
@@ -89,10 +89,17 @@ def patiently(action: Callable[[], object], upload_bytes: int = 0) -> None:
     within(PATIENCE_SECONDS, action, longer=longer, alive=server_answers)
 
 
+class _NoFurther(HTTPRedirectHandler):
+    """Takes a redirection for an answer: where it leads may be out of reach, and nobody wants to go there."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return no further request."""
+
+
 def server_answers() -> bool:
     """Tell whether there is anybody, through a proxy if the environment names one; an error is an answer too."""
     try:
-        with build_opener().open(server(), timeout=REQUEST_SECONDS):
+        with build_opener(_NoFurther).open(server(), timeout=REQUEST_SECONDS):
             return True
     except HTTPError as error:
         error.close()

@@ -6,17 +6,19 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distill.contracts import BoxLog, Progress, Recorded, RunFacts
+from distill.errors import TrackingError
 from distill.tracking.access import Mode, resolve_mode
-from distill.tracking.journal import Journal, ending, read_recorded
-from distill.tracking.journals import Journals, Project
+from distill.tracking.journal import Journal, ending, read_journal, read_recorded
+from distill.tracking.journals import Journals, Project, is_private
 from distill.tracking.live_run import LiveRun
 from distill.tracking.sync import synchronise
 from distill.tracking.wandb_runs import open_run, server_answers
-from distill.tracking.wandb_settings import environment, first_line, stop_service
+from distill.tracking.wandb_settings import environment, first_line, server, stop_service
 
 AWAY_SECONDS = 300.0
 """How long nobody asks a server that has failed."""
@@ -47,6 +49,8 @@ class WandbTracker:
                 if self._mode is None:
                     self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
                     self._tell_of_missing_key()
+                    if self._mode == "online":  # what earlier processes could not send is what runs are made from
+                        self._attempt(self._send_the_rest)
                 self._look_for_the_server()
             if not live or self._mode != "online":
                 with ending(journal):
@@ -56,8 +60,10 @@ class WandbTracker:
                 yield journal
 
     def recorded(self, facts: RunFacts) -> Recorded:
-        """Return what is recorded of a run already."""
-        return read_recorded(self._journals.path(self._project, facts))
+        """Return what is recorded of a run already; one that was kept from wandb is not finished any more."""
+        path = self._journals.path(self._project, facts)
+        recorded = read_recorded(path)
+        return replace(recorded, finished=recorded.finished and not is_private(read_journal(path)[0]))
 
     def close(self) -> str:
         """Send what the server has not got; return how to send the rest later, or nothing."""
@@ -80,10 +86,16 @@ class WandbTracker:
 
     def _send_the_rest(self) -> None:
         """Send what the server has not got, in the order of the flow; what is being written is left alone."""
-        unsent = self._journals.unsent(self._project.experiment)
+        unsent = self._journals.unsent(self._project.experiment, server())
         for number, path in enumerate(unsent):
             self._progress.advance(number, len(unsent), "runs sent to wandb")
-            synchronise(path, self._folder)
+            try:
+                synchronise(path, self._folder)
+            except TrackingError as error:  # of this run alone; the server is well
+                self._tell(f"wandb: {first_line(error)}")
+            except Exception:
+                stop_service()  # it holds the id of the run
+                raise
 
     @contextmanager
     def _sent_live(self, journal: Journal) -> Iterator[None]:
