@@ -49,7 +49,9 @@ class WandbTracker:
                 if self._mode is None:
                     self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
                     self._tell_of_missing_key()
-                    if self._mode == "online":  # what earlier processes could not send is what runs are made from
+                    if (
+                        self._mode == "online"
+                    ):  # what earlier processes could not send is what runs are made from
                         self._attempt(self._send_the_rest)
                 self._look_for_the_server()
             if not live or self._mode != "online":
