@@ -145,28 +145,18 @@ def test_a_run_that_has_just_begun_is_no_stumbling_block(wandb_login, store, cap
     assert sync(store, capsys)[0] == 0
 
 
-def test_runs_that_were_kept_from_wandb_stay_here_until_they_are_wanted(wandb_login, tmp_path, capsys):
-    def run(mode):
-        config = {"seed": 0, "runtime": {"wandb": {"mode": mode}}}
-        about = replace(facts("teacher"), config=config)
-        tracker = open_one(tmp_path / "store", mode)
-        if not tracker.recorded(about).finished:
-            with tracker.run(about) as log:
-                log.go_on({key("teacher")})
-                if key("teacher") not in tracker.recorded(about).marks:
-                    log.metrics({"train/loss": 1.0}, 10)
-                    log.mark(key("teacher"))
-        return tracker.close()
-
-    run("disabled")
-    code, said = sync(tmp_path / "store", capsys)
+def test_runs_that_were_kept_from_wandb_stay_here_until_they_are_asked_for(wandb_login, tmp_path, capsys):
+    config = {"seed": 0, "runtime": {"wandb": {"mode": "disabled"}}}
+    with open_one(tmp_path, "disabled").run(replace(facts("teacher"), config=config)) as log:
+        log.metrics({"train/loss": 1.0}, 10)
+    (tmp_path / "results").mkdir()
+    code, said = sync(tmp_path, capsys)
     assert (code, said[-1]) == (0, "1 runs, 1 private")
-    assert run("auto") == ""
-    import wandb
-
-    [teacher] = wandb.Api().runs(PROJECT)
-    assert [row["_step"] for row in rows(teacher)] == [0]
-    assert sync(tmp_path / "store", capsys)[1][-1] == "1 runs, 1 there"
+    assert said[0].endswith(f"runtime.wandb.mode is 'disabled'; to send it: distill sync {EXPERIMENT}")
+    assert sync(tmp_path, capsys, EXPERIMENT) == (
+        0,
+        ["sent     teacher      teacher/0: 1 rows, 0 artifacts", "1 runs, 1 sent"],
+    )
 
 
 def test_what_was_recorded_offline_comes_before_what_goes_on_online(wandb_login, store, capsys):

@@ -135,7 +135,7 @@ def lock_of(path: Path) -> Path:
 
 
 def is_private(about: Mapping[str, Any]) -> bool:
-    """Tell whether a run's experiment has kept it from wandb; one that is given again without that sends it."""
+    """Tell whether a run's experiment keeps it from wandb."""
     wandb = about.get("config", {}).get("runtime", {}).get("wandb", {})
     return bool(wandb.get("mode") == "disabled")
 

@@ -28,6 +28,7 @@ from distill.tracking.wandb_settings import (
 
 SETTLE_SECONDS = 10.0
 """How long a server may take to show what it has taken."""
+PRIVATE = "runtime.wandb.mode is 'disabled'"
 FINAL_SECONDS = 20.0
 """How long it may take to answer, in all."""
 
@@ -50,7 +51,7 @@ def sync_store(store_root: Path, experiment: str = "*") -> Iterator[Synchronised
 
     Args:
         store_root: the store.
-        experiment: whose runs; `*` takes all.
+        experiment: whose runs; `*` takes all but those that `mode: disabled` keeps from wandb.
 
     Raises:
         TrackingError: there is nothing to send, no key, or no server.
@@ -67,17 +68,17 @@ def sync_store(store_root: Path, experiment: str = "*") -> Iterator[Synchronised
         try:
             require_access()
             for path in paths:
-                yield _synchronised(path, folder)
+                yield _synchronised(path, folder, of_all=experiment == "*")
         finally:
             stop_service()
 
 
-def _synchronised(path: Path, folder: Path) -> Synchronised:
+def _synchronised(path: Path, folder: Path, *, of_all: bool) -> Synchronised:
     about = {"name": path.name, "job_type": "", **read_journal(path)[0]}
     state: State
     try:
-        if is_private(about):
-            state, detail = "private", "runtime.wandb.mode is 'disabled'; run it with another mode to send it"
+        if of_all and is_private(about):
+            state, detail = "private", f"{PRIVATE}; to send it: distill sync {about['group']}"
         else:
             state, detail = synchronise(path, folder)
     except TrackingError as error:

@@ -6,15 +6,15 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from distill.contracts import BoxLog, Progress, Recorded, RunFacts
 from distill.errors import TrackingError
 from distill.tracking.access import Mode, resolve_mode
-from distill.tracking.journal import Journal, ending, read_journal, read_recorded
-from distill.tracking.journals import Journals, Project, is_private
+from distill.tracking.journal import Journal, ending, read_recorded
+from distill.tracking.journals import Journals, Project
 from distill.tracking.live_run import LiveRun
 from distill.tracking.sync import synchronise
 from distill.tracking.wandb_runs import open_run, server_answers
@@ -46,14 +46,7 @@ class WandbTracker:
         """Open a run; in wandb too if it is to be seen live and the server can be reached."""
         with self._journals.open(self._project, facts) as journal:
             with environment(self._folder):
-                if self._mode is None:
-                    self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
-                    self._tell_of_missing_key()
-                    if (
-                        self._mode == "online"
-                    ):  # what earlier processes could not send is what runs are made from
-                        self._attempt(self._send_the_rest)
-                self._look_for_the_server()
+                self._choose_mode(journal.path)
             if not live or self._mode != "online":
                 with ending(journal):
                     yield journal
@@ -62,19 +55,17 @@ class WandbTracker:
                 yield journal
 
     def recorded(self, facts: RunFacts) -> Recorded:
-        """Return what is recorded of a run already; one that was kept from wandb is not finished any more."""
-        path = self._journals.path(self._project, facts)
-        recorded = read_recorded(path)
-        return replace(recorded, finished=recorded.finished and not is_private(read_journal(path)[0]))
+        """Return what is recorded of a run already."""
+        return read_recorded(self._journals.path(self._project, facts))
 
     def close(self) -> str:
         """Send what the server has not got; return how to send the rest later, or nothing."""
         if self._mode is None:
             return ""
         with environment(self._folder):
-            self._look_for_the_server()
+            self._came_back()
             if self._mode == "online":
-                self._attempt(self._send_the_rest)
+                self._attempt(self._send_unsent)
             stop_service()
         unsent = self._journals.unsent(self._project.experiment)
         if not unsent or self._mode == "disabled":
@@ -86,11 +77,41 @@ class WandbTracker:
         """Return the page of the experiment's runs, or nothing."""
         return self._journals.address(self._project.experiment)
 
-    def _send_the_rest(self) -> None:
-        """Send what the server has not got, in the order of the flow; what is being written is left alone."""
+    def _choose_mode(self, path: Path) -> None:
+        """Go online if that is wanted and possible; the server first gets what a run may be made from.
+
+        Args:
+            path: the run's journal.
+        """
+        if self._mode is None:
+            self._mode = self._attempt(lambda: resolve_mode(self._wanted)) or "disabled"
+            self._tell_of_missing_key()
+            begins = self._mode == "online"
+        else:
+            begins = self._came_back()
+        if begins:
+            self._attempt(lambda: self._send_unsent(before=path))
+
+    def _came_back(self) -> bool:
+        """Go online again if the server that has failed a while ago answers now."""
+        if self._failed_at is None or time.monotonic() - self._failed_at < AWAY_SECONDS:
+            return False
+        if not self._attempt(server_answers):
+            self._failed_at = time.monotonic()
+            return False
+        self._mode, self._failed_at = "online", None
+        return True
+
+    def _send_unsent(self, before: Path | None = None) -> None:
+        """Send what the server has not got, in the order of the flow; what is being written is left alone.
+
+        Args:
+            before: a journal; it and what may be made from it are left alone too.
+        """
         unsent = self._journals.unsent(self._project.experiment, server())
-        for number, path in enumerate(unsent):
-            self._progress.advance(number, len(unsent), "runs sent to wandb")
+        wanted = list(takewhile(lambda path: path != before, unsent))
+        for number, path in enumerate(wanted):
+            self._progress.advance(number, len(wanted), "runs sent to wandb")
             try:
                 synchronise(path, self._folder)
             except TrackingError as error:  # of this run alone; the server is well
@@ -127,16 +148,6 @@ class WandbTracker:
         if self._mode == "online":
             self._mode, self._failed_at = "offline", time.monotonic()
         self._tell(f"wandb failed ({first_line(error)}): the journals have everything, to be sent later")
-
-    def _look_for_the_server(self) -> None:
-        """Go online again if the server that has failed a while ago answers now, and takes what it has not got."""
-        if self._failed_at is None or time.monotonic() - self._failed_at < AWAY_SECONDS:
-            return
-        if self._attempt(server_answers):
-            self._mode, self._failed_at = "online", None
-            self._attempt(self._send_the_rest)
-        else:
-            self._failed_at = time.monotonic()
 
     def _tell_of_missing_key(self) -> None:
         if self._wanted == "online" and self._mode == "offline":
