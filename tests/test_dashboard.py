@@ -211,6 +211,7 @@ def test_what_is_not_there_is_told(server, save):
     assert not any(project.views for project in server.state.projects.values())
 
 
+@pytest.mark.slow
 def test_a_server_that_fails_or_a_key_that_lacks_is_told(server, save, monkeypatch):
     server.fail(500, "psertView")
     code, out, err = save("reviews")

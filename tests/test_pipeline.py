@@ -185,6 +185,7 @@ def command(file, store):
     ]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_one_store(experiment_file, tmp_path):
     store = tmp_path / "shared"
     both = [

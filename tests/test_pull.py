@@ -502,6 +502,7 @@ def test_a_file_that_is_gone(refused, lab):
     assert refused("reviews-cnn").startswith(f"{PLACE}/reviews-cnn:")
 
 
+@pytest.mark.slow
 def test_a_download_that_was_lost_in_the_middle_is_tried_again(pull, lab):
     lab.lose_answer("GET /storage/contents", times=2)
     assert pull("reviews-cnn")[0] == 0

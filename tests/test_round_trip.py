@@ -222,6 +222,7 @@ def test_the_process_ends_though_a_download_never_does(wandb_login):
     assert time.monotonic() - begun < 45
 
 
+@pytest.mark.slow
 def test_all_of_it_has_a_limit(doctor, wandb_login, monkeypatch):
     monkeypatch.setattr(trip, "TOTAL_SECONDS", 6.0)
     wandb_login.fail(500, "file_stream")

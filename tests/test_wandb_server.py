@@ -92,6 +92,7 @@ def test_an_upload_that_is_lost_is_made_again(wandb, wandb_api, tmp_path, wandb_
     assert content(wandb_api, "cnn:latest", tmp_path) == {"weights": "w" * 100_000}
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_doubles_nothing(wandb, wandb_api, tmp_path, wandb_login):
     lost = [wandb_login.lose_answer(matching=one) for one in ("CreateArtifact", "CommitArtifact")]
     with start(wandb) as run:
