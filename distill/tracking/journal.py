@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import takewhile
 from pathlib import Path
@@ -104,7 +104,10 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(
+            OSError
+        ):  # every line was written at once: what is left has failed, and was told of, before
+            self._file.close()
 
     def _append(self, event: str, at: Path | None = None, **content: Any) -> None:
         if not self._goes_on:
@@ -130,11 +133,15 @@ class Journal:
 
     def _replace(self, lines: list[Line]) -> None:
         """Replace the file's lines in one step."""
-        self._file.close()
         aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         head = {"event": "run", "step": -1, **self.about}
-        aside.write_text("".join(_line(line) for line in (head, *lines)), encoding="utf-8")
-        aside.replace(self.path)
+        try:
+            aside.write_text("".join(_line(line) for line in (head, *lines)), encoding="utf-8")
+            aside.replace(self.path)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            raise
+        self._file.close()
         self._file = self.path.open("a", encoding="utf-8")
 
     def _relative(self, path: Path) -> str:
@@ -144,12 +151,13 @@ class Journal:
 @contextmanager
 def ending(journal: Journal) -> Iterator[None]:
     """Record how the block ends."""
-    exit_code = 1
     try:
         yield
-        exit_code = 0
-    finally:
-        journal.end(exit_code)
+    except BaseException:
+        with suppress(OSError):  # on a disk that is full, of which the block's own error tells
+            journal.end(1)
+        raise
+    journal.end(0)
 
 
 def read_journal(path: Path) -> tuple[dict[str, Any], list[Line]]:
