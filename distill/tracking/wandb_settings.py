@@ -94,6 +94,8 @@ def stop_service() -> None:
             with suppress(psutil.Error):
                 if child.name() == "wandb-core":
                     child.kill()
+        with suppress(Exception):  # forgets the key too, to which the first try has not come
+            within(STOP_SECONDS, wandb.teardown)
 
 
 def _silence_orphans() -> None:
