@@ -15,8 +15,6 @@ from distill.errors import DistillError, ModelError, told
 def named(model: str, *configs: ModelConfig | ObjectiveConfig) -> Iterator[None]:
     """Say of which model an error speaks, and where in a user's own code it comes from.
 
-    What a class of distill's own raises by mistake is ours to mend, and passes with its traceback.
-
     Args:
         model: the model's name, as `student textcnn/kd/seed0`.
         configs: what it is made from.
@@ -24,12 +22,28 @@ def named(model: str, *configs: ModelConfig | ObjectiveConfig) -> Iterator[None]
     Raises:
         ModelError: the model is not what it should be, or its user's code failed.
     """
+    with traced(model, *configs):
+        try:
+            yield
+        except ModelError as error:
+            raise ModelError(f"{model}: {error}") from error
+
+
+@contextmanager
+def traced(model: str, *configs: ModelConfig | ObjectiveConfig) -> Iterator[None]:
+    """Say where in a user's own code an error comes from; errors of distill pass, since they say what they speak of.
+
+    What a class of distill's own raises by mistake is ours to mend, and passes with its traceback.
+
+    Args:
+        model: the model's name or its folder.
+        configs: what it is made from.
+
+    Raises:
+        ModelError: the user's code failed.
+    """
     try:
         yield
-    except ModelError as error:
-        if str(error).startswith(f"{model}:"):
-            raise
-        raise ModelError(f"{model}: {error}") from error
     except DistillError:
         raise
     except Exception as error:

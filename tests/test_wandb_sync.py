@@ -226,23 +226,42 @@ def test_where_the_runs_are_is_told(wandb_login, tmp_path):
     assert tracker.address() == f"{wandb_login.url}/{PROJECT}/groups/{EXPERIMENT}"
 
 
-def test_a_server_that_is_not_well_yet_is_tried_again_and_again(wandb_login, tmp_path, monkeypatch):
+@pytest.fixture
+def missed(wandb_login, tmp_path, monkeypatch):
+    """A tracker whose server was away for its first run, and answers again."""
     monkeypatch.setattr(wandb_tracker, "AWAY_SECONDS", 0.0)
     tracker = open_one(tmp_path / "store", "auto")
     wandb_login.down()
     with tracker.run(facts("teacher")) as log:
         log.metrics({"train/loss": 1.0}, 10)
+        publish(log, tmp_path / "store", "teacher")
     wandb_login.up()
-    wandb_login.fail(500, "UpsertBucket")
-    with tracker.run(facts("student")) as log:
-        log.metrics({"train/loss": 1.0}, 10)
-    wandb_login.heal()
-    with tracker.run(facts("speed")) as log:
-        log.summary({"speed/latency_p90_ms": 0.5})
-    assert tracker.close() == ""
+    return tracker
+
+
+def job_types():
     import wandb
 
-    assert {run.job_type for run in wandb.Api().runs(PROJECT)} == {"teacher", "student", "speed"}
+    return {run.job_type for run in wandb.Api().runs(PROJECT)}
+
+
+def test_a_server_that_is_not_well_yet_is_tried_again_and_again(missed, wandb_login):
+    wandb_login.fail(500, "UpsertBucket")
+    with missed.run(facts("student")) as log:
+        log.metrics({"train/loss": 1.0}, 10)
+    wandb_login.heal()
+    with missed.run(facts("speed")) as log:
+        log.summary({"speed/latency_p90_ms": 0.5})
+    assert missed.close() == ""
+    assert job_types() == {"teacher", "student", "speed"}
+
+
+def test_a_server_that_comes_back_is_shown_runs_again(missed, tmp_path):
+    with missed.run(facts("student")) as log:
+        log.metrics({"train/loss": 0.5}, 10)
+        publish(log, tmp_path / "store", "student", "teacher")
+    assert job_types() == {"teacher", "student"}, "the one that was missed was sent, and the other one live"
+    assert missed.close() == ""
 
 
 def test_one_run_that_cannot_be_sent_keeps_back_no_other(wandb_login, store, capsys):
@@ -252,24 +271,6 @@ def test_one_run_that_cannot_be_sent_keeps_back_no_other(wandb_login, store, cap
         log.summary({"speed/latency_p90_ms": 0.5})
     assert tracker.close().startswith("wandb: runs still to be sent: 1; ")
     assert sync(store, capsys)[1][-1] == "3 runs, 2 there, 1 failed"
-
-
-def test_a_server_that_comes_back_is_shown_runs_again(wandb_login, tmp_path, monkeypatch):
-    monkeypatch.setattr(wandb_tracker, "AWAY_SECONDS", 0.0)
-    tracker = open_one(tmp_path / "store", "auto")
-    wandb_login.down()
-    with tracker.run(facts("teacher")) as log:
-        log.metrics({"train/loss": 1.0}, 10)
-        publish(log, tmp_path / "store", "teacher")
-    wandb_login.up()
-    with tracker.run(facts("student")) as log:
-        log.metrics({"train/loss": 0.5}, 10)
-        publish(log, tmp_path / "store", "student", "teacher")
-    import wandb
-
-    kinds = {run.job_type for run in wandb.Api().runs(PROJECT)}
-    assert kinds == {"teacher", "student"}, "the one that was missed was sent, and the other one live"
-    assert tracker.close() == ""
 
 
 def test_what_cannot_be_sent_is_told_in_one_line(wandb_login, store, capsys, monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ def predict(options: argparse.Namespace) -> int:
     """Print probabilities for texts, as a table or as JSON lines."""
     import json
 
-    from distill.custom_code import named
+    from distill.custom_code import traced
     from distill.inference import load_student
 
     model = load_student(
@@ -28,7 +28,7 @@ def predict(options: argparse.Namespace) -> int:
         code_folder=options.code_folder or Path.cwd(),
     )
     texts = _given_texts(options.text) if options.text else _read_texts(options.file)
-    with named(str(options.folder), model.config):
+    with traced(str(options.folder), model.config):
         predictions = model.predict(texts)
     for found in predictions:
         if options.json:

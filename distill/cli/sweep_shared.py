@@ -22,14 +22,13 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
     Raises:
         TrackingError: the server cannot be reached, or has not got all of it.
     """
+    from distill.dashboard.connection import connected
     from distill.errors import TrackingError
     from distill.hardware import detect
     from distill.interruption import interruptible
     from distill.pipeline import make_shared
     from distill.progress import ConsoleProgress
     from distill.tracking import Journals
-    from distill.tracking.access import require_access
-    from distill.tracking.wandb_settings import environment, stop_service
 
     runtime = load(options).experiment.runtime
     if runtime.wandb.mode in {"offline", "disabled"}:
@@ -44,11 +43,8 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
     options.set = [*options.set, *machine, SHARE]
     loaded, progress = load(options), ConsoleProgress(sys.stderr)
     store = open_store(options, loaded, progress)
-    with environment(store.root / "wandb"):
-        try:
-            require_access()
-        finally:
-            stop_service()
+    with connected():
+        pass  # now, not after hours of training
     plan = make_plan(options, loaded, store)
     progress.expect(6 if plan.baseline else 4)
     tracker = experiment_tracker(loaded, store, progress)
@@ -60,7 +56,7 @@ def publish_shared(options: argparse.Namespace) -> tuple[list[str], str]:
             store.close()
     progress.close()
     if Journals(store.root).unsent_of(loaded.experiment.name, _keys(plan)):
-        raise TrackingError(f"what agents share is not on the server yet; {parting}")
+        raise TrackingError(f"what agents share is not on the server yet; {parting or 'give `distill sync`'}")
     return options.set, plan.soft_targets.key
 
 

@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from distill.errors import TrackingError
 from distill.tracking.access import owner, require_access
 from distill.tracking.patience import within
-from distill.tracking.wandb_settings import (
-    environment,
-    first_line,
-    server,
-    stop_service,
-)
+from distill.tracking.wandb_settings import environment, first_line, server, stop_service
 
 if TYPE_CHECKING:
     import wandb

@@ -37,7 +37,7 @@ def prune(
     """Remove every result and every half-done run but those of `keep`, and the memos that went into them."""
     folder = results.folder
     kept = keep | {(MEMO, memo) for stage, key in keep for memo in folder.memos_of(stage, key)}
-    places = {parent for path in held for parent in (path.resolve(), *path.resolve().parents)}
+    places = {parent for path in map(Path.resolve, held) for parent in (path, *path.parents)}
     removed: list[Entry] = []
     in_use: list[Entry] = []
     stay: list[Entry] = []

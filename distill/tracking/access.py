@@ -64,7 +64,7 @@ def require_access() -> wandb.Api:
 
     def ask() -> tuple[wandb.Api, str | None]:
         api = public_api()
-        return api, api.settings["entity"] or api.default_entity
+        return api, _own(api)
 
     try:
         api, whose = within(ANSWER_SECONDS, ask)
@@ -84,7 +84,12 @@ def public_api() -> wandb.Api:
 
 def owner(api: wandb.Api, entity: str | None) -> str:
     """Return whose project is meant: as configured, else as WANDB_ENTITY says, else the user's own."""
-    return str(entity or api.settings["entity"] or api.default_entity)
+    return str(entity or _own(api))
+
+
+def _own(api: wandb.Api) -> str | None:
+    named: str | None = api.settings["entity"] or api.default_entity
+    return named
 
 
 def describe_access() -> str:

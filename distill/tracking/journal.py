@@ -104,9 +104,8 @@ class Journal:
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(
-            OSError
-        ):  # every line was written at once: what is left has failed, and was told of, before
+        # every line was written at once: what is left has failed, and was told of, before
+        with suppress(OSError):
             self._file.close()
 
     def _append(self, event: str, at: Path | None = None, **content: Any) -> None:

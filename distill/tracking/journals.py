@@ -106,7 +106,7 @@ class Journals:
             about, lines = read_journal(path)
             if not is_private(about):
                 named = [line[name] for line in lines for name in ("path", "folder") if line.get(name)]
-                found |= {(path.parent / place).resolve() for place in named}
+                found |= {path.parent / place for place in named}
         return found
 
     def _adopt(self, path: Path) -> None:

@@ -10,8 +10,8 @@ from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery
 from distill.tracking.journal import Journal, Line, read_journal
 from distill.tracking.journals import write_receipt
-from distill.tracking.media import bytes_of, heal
-from distill.tracking.wandb_runs import finish, patiently, place_of, send_patiently
+from distill.tracking.media import heal
+from distill.tracking.wandb_runs import finish, place_of, send_patiently
 from distill.tracking.wandb_settings import stop_service
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class LiveRun:
 
     def _heal(self) -> None:
         about, lines = read_journal(self._journal.path)
-        place, path = f"{self._run.entity}/{self._run.project}", self._journal.path
-        patiently(lambda: heal(place, about["id"], path, lines, self._folder), bytes_of(path, lines))
+        heal(f"{self._run.entity}/{self._run.project}", about["id"], self._journal.path, lines, self._folder)
 
     def _try(self, action: Callable[[], None]) -> None:
         if not self._is_well:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distill.errors import TrackingError
 from distill.tracking.access import public_api
 from distill.tracking.journal import ROWS, Line
+from distill.tracking.wandb_runs import patiently
 
 if TYPE_CHECKING:
     import wandb
@@ -28,7 +29,12 @@ def heal(place: str, run_id: str, journal: Path, lines: Sequence[Line], folder: 
 
     Raises:
         TrackingError: a file is not here either.
+        TimeoutError: the server stopped answering.
     """
+    patiently(lambda: _heal(place, run_id, journal, lines, folder), _bytes_of(journal, lines))
+
+
+def _heal(place: str, run_id: str, journal: Path, lines: Sequence[Line], folder: Path) -> None:
     shown = [line for line in lines if line["event"] in ROWS]
     if not any(line["event"] != "metrics" for line in shown):
         return
@@ -43,7 +49,7 @@ def heal(place: str, run_id: str, journal: Path, lines: Sequence[Line], folder: 
             )
 
 
-def bytes_of(journal: Path, lines: Sequence[Line]) -> int:
+def _bytes_of(journal: Path, lines: Sequence[Line]) -> int:
     """Return how many bytes there are to upload if all pictures and pages of a run were lost."""
     pictures = [journal.parent / line["path"] for line in lines if line["event"] == "picture"]
     return sum(picture.stat().st_size for picture in pictures if picture.is_file())

@@ -44,7 +44,8 @@ def within(
     while thread.is_alive() and time.monotonic() - begun < seconds + longer and alive():
         thread.join(1.0)
     if thread.is_alive():
-        raise TimeoutError(f"no answer within {time.monotonic() - begun:.2g} seconds")
+        waited = max(seconds, (time.monotonic() - begun) // 1)
+        raise TimeoutError(f"no answer within {waited:g} seconds")
     if failures:
         raise failures[0]
     return results[0]

@@ -17,10 +17,7 @@ from distill.tracking.delivery import safe_name
 from distill.tracking.nowhere import Nowhere
 from distill.tracking.patience import within
 from distill.tracking.wandb_runs import PATIENCE_SECONDS, UPLOAD_BYTES_PER_SECOND, server_answers
-from distill.tracking.wandb_settings import (
-    environment,
-    first_line,
-)
+from distill.tracking.wandb_settings import environment, first_line
 
 if TYPE_CHECKING:
     import wandb

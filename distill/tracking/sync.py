@@ -16,22 +16,15 @@ from distill.tracking.best import crown
 from distill.tracking.delivery import Delivery, safe_name
 from distill.tracking.journal import ROWS, Line, read_journal, settled
 from distill.tracking.journals import Journals, has_receipt, is_private, lock_of, write_receipt
-from distill.tracking.media import bytes_of, heal
+from distill.tracking.media import heal
 from distill.tracking.patience import within
-from distill.tracking.wandb_runs import finish, open_run, patiently, place_of, send_patiently
-from distill.tracking.wandb_settings import (
-    environment,
-    first_line,
-    server,
-    stop_service,
-)
+from distill.tracking.wandb_runs import finish, open_run, place_of, send_patiently
+from distill.tracking.wandb_settings import environment, first_line, server, stop_service
 
 SETTLE_SECONDS = 10.0
 """How long a server may take to show what it has taken."""
-PRIVATE = "runtime.wandb.mode is 'disabled'"
 FINAL_SECONDS = 20.0
 """How long it may take to answer, in all."""
-
 
 State: TypeAlias = Literal["sent", "there", "private", "running", "failed"]
 
@@ -78,7 +71,8 @@ def _synchronised(path: Path, folder: Path, *, of_all: bool) -> Synchronised:
     state: State
     try:
         if of_all and is_private(about):
-            state, detail = "private", f"{PRIVATE}; to send it: distill sync {about['group']}"
+            state = "private"
+            detail = f"runtime.wandb.mode is 'disabled'; to send it: distill sync {about['group']}"
         else:
             state, detail = synchronise(path, folder)
     except TrackingError as error:
@@ -105,14 +99,16 @@ def synchronise(path: Path, folder: Path) -> tuple[State, str]:
     with locked(lock_of(path)) as got:
         if not got:
             return "running", "another process writes it; give the command again when that has ended"
-        if has_receipt(path, server()) or not read_journal(path)[0]:
+        about, written = read_journal(path)
+        if not about or has_receipt(path, server()):
             return "there", "nothing to send"
-        return "sent", _bring(path, folder)
+        lines = settled(written)
+        artifacts = sum(line["event"] == "artifact" for line in lines)
+        return "sent", f"{_bring(path, about, lines, folder)} rows, {artifacts} artifacts"
 
 
-def _bring(path: Path, folder: Path) -> str:
-    about, written = read_journal(path)
-    lines = settled(written)
+def _bring(path: Path, about: Mapping[str, Any], lines: Sequence[Line], folder: Path) -> int:
+    """Send a journal's lines, check that they have arrived, and return how many rows had to be sent."""
     run = open_run(about, folder)
     place = place_of(run)
     delivery = Delivery(run, path.parent, on_published=crown)
@@ -123,11 +119,10 @@ def _bring(path: Path, folder: Path) -> str:
             finish(run, 1)
         raise
     finish(run, _exit_code(lines))
-    patiently(lambda: heal(place["project"], about["id"], path, lines, folder), bytes_of(path, lines))
+    heal(place["project"], about["id"], path, lines, folder)
     within(SETTLE_SECONDS + FINAL_SECONDS, lambda: check(place["project"], about["id"], lines))
     write_receipt(path, place)
-    artifacts = sum(line["event"] == "artifact" for line in written)
-    return f"{delivery.rows_sent} rows, {artifacts} artifacts"
+    return delivery.rows_sent
 
 
 def _send(delivery: Delivery, lines: Sequence[Line]) -> None:
